@@ -1,0 +1,1 @@
+//! What is kept where: one type per DynamoDB table, SQS queue and S3 bucket.

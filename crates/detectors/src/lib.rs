@@ -1,0 +1,1 @@
+//! The inline stages: pure functions from content to scores.

@@ -1,0 +1,1 @@
+//! truthlens: the whole product in one process.

@@ -1,0 +1,39 @@
+//! The codes that users program against.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The `code` of an error envelope. Documented in the API reference; names never change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// The API key is missing, malformed, unknown or revoked.
+    InvalidToken,
+    /// The monthly scan limit is reached.
+    QuotaExceeded,
+    /// The body is not the JSON that the endpoint takes.
+    InvalidRequest,
+    /// `content` is empty or has fewer than five words.
+    EmptyContent,
+    /// `content` has more than 100,000 characters, or the body is over its limit.
+    ContentTooLarge,
+    /// The requested modality is not available.
+    ModalityNotSupported,
+    /// The input type does not exist for this modality.
+    InputTypeNotSupported,
+    /// Too many requests in this minute.
+    RateLimited,
+    /// No such scan in this account, or no such path.
+    NotFound,
+    /// The path exists, but not with this method.
+    MethodNotAllowed,
+    /// Our fault. Nothing was charged.
+    DetectionError,
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}

@@ -1,0 +1,109 @@
+//! Identifiers. Each is its own type, so that one cannot stand in for another.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+use uuid::Uuid;
+
+/// A scan: a UUIDv7 (RFC 9562, section 5.7), so that ids sort by creation time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ScanId(Uuid);
+
+impl ScanId {
+    /// A fresh id, later than all before it from this process.
+    #[allow(clippy::new_without_default, reason = "an id is made, not defaulted")]
+    pub fn new() -> Self {
+        Self(Uuid::now_v7())
+    }
+}
+
+impl FromStr for ScanId {
+    type Err = InvalidId;
+    fn from_str(s: &str) -> Result<Self, InvalidId> {
+        Uuid::parse_str(s).map(Self).map_err(|_| InvalidId { kind: "scan id", rule: "a UUID" })
+    }
+}
+
+impl fmt::Display for ScanId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An account: 1–64 characters of `a–z A–Z 0–9 . _ -`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct AccountId(String);
+
+/// An API key's public name: what lists show and revocation takes. Not a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct KeyId(String);
+
+/// The text is not an identifier of that kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a {kind}: it must be {rule}")]
+pub struct InvalidId {
+    kind: &'static str,
+    rule: &'static str,
+}
+
+fn is_slug(s: &str) -> bool {
+    (1..=64).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+}
+
+macro_rules! slug_id {
+    ($type:ident, $kind:literal) => {
+        impl $type {
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl FromStr for $type {
+            type Err = InvalidId;
+            fn from_str(s: &str) -> Result<Self, InvalidId> {
+                Self::try_from(s.to_owned())
+            }
+        }
+        impl TryFrom<String> for $type {
+            type Error = InvalidId;
+            fn try_from(s: String) -> Result<Self, InvalidId> {
+                let rule = "1 to 64 letters, digits, dots, dashes or underscores";
+                if is_slug(&s) { Ok(Self(s)) } else { Err(InvalidId { kind: $kind, rule }) }
+            }
+        }
+        impl From<$type> for String {
+            fn from(id: $type) -> String {
+                id.0
+            }
+        }
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+slug_id!(AccountId, "account id");
+slug_id!(KeyId, "key id");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scan_ids_sort_by_creation() {
+        let ids: Vec<_> = (0..100).map(|_| ScanId::new().to_string()).collect();
+        assert!(ids.is_sorted());
+    }
+
+    #[test]
+    fn account_ids_are_slugs() {
+        assert!("demo".parse::<AccountId>().is_ok());
+        for bad in ["", "a b", "a#b", "é", &"x".repeat(65)] {
+            assert!(bad.parse::<AccountId>().is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The domain of TruthLens: what a scan is, which stages it runs, how their outcomes become a verdict.
+//!
+//! Nothing here does I/O or knows AWS. Input is parsed into these types at the edge ([`Text::parse`],
+//! [`Pack::parse`]); inside, a value that exists is a value that is valid.
+
+pub mod account;
+pub mod blend;
+pub mod calibration;
+pub mod error;
+pub mod id;
+pub mod job;
+pub mod outcome;
+pub mod pack;
+pub mod probability;
+pub mod reading;
+pub mod record;
+pub mod report;
+pub mod stage;
+pub mod text;
+pub mod verdict;
+pub mod warning;
+
+pub use account::{Account, Plan};
+pub use blend::{Blend, Thresholds};
+pub use calibration::Calibration;
+pub use error::ErrorCode;
+pub use id::{AccountId, KeyId, ScanId};
+pub use job::{JobContent, StageJob};
+pub use outcome::{Failure, Outcome, Segment, StageScore};
+pub use pack::Pack;
+pub use probability::Probability;
+pub use reading::{Features, Reading, Window};
+pub use record::{Conclusion, Scan, State};
+pub use report::ScanReport;
+pub use stage::{Modality, Stage};
+pub use text::{Normalised, Text};
+pub use verdict::Verdict;
+pub use warning::Warning;

@@ -1,0 +1,63 @@
+//! What a stage had to say about one scan.
+
+use crate::{Features, Probability};
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+/// The end of one stage of one scan: a score, or the reason for there being none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The stage ran.
+    Scored(StageScore),
+    /// The stage did not run; it is left out of the blend.
+    Failed(Failure),
+}
+
+/// A calibrated probability and where it came from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageScore {
+    /// The calibrated probability of AI.
+    pub probability: Probability,
+    /// What is shown of the stage's measurements.
+    #[serde(default)]
+    pub features: Features,
+    /// Where in the text the evidence lies.
+    #[serde(default)]
+    pub segments: Vec<Segment>,
+}
+
+/// A stretch of text with its own score.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Character offsets into the content as it was sent.
+    #[serde(flatten)]
+    pub chars: Range<usize>,
+    /// The calibrated probability of AI of this stretch, by the stage that found it.
+    pub score: Probability,
+}
+
+/// Why a stage has no score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Failure {
+    /// The pack's files for this stage are not on this machine.
+    ModelAbsent,
+    /// The content is too short for this stage.
+    TooShort,
+    /// The stage was tried and broke.
+    Broken,
+    /// No outcome arrived before the scan's deadline.
+    DeadlinePassed,
+}
+
+impl Outcome {
+    /// The score, when the stage ran.
+    pub fn score(&self) -> Option<&StageScore> {
+        match self {
+            Outcome::Scored(score) => Some(score),
+            Outcome::Failed(_) => None,
+        }
+    }
+}

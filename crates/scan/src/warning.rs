@@ -1,0 +1,35 @@
+//! Reasons to read a verdict with care.
+
+use serde::{Deserialize, Serialize};
+
+/// Something about the content or the scan that a careful reader of the verdict wants to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Warning {
+    /// Fewer than [`crate::text::SHORT_WORDS`] words: the verdict is never `ai_generated`.
+    ShortText,
+    /// The text does not look English, the language that the packs are measured on.
+    NotEnglish,
+    /// Zero-width, bidirectional-control or other invisible characters were removed before the analysis.
+    HiddenCharacters,
+    /// Letters of another script that look Latin were read as Latin.
+    Homoglyphs,
+    /// A stage could not run; its score is `null` and the others were blended without it.
+    StageUnavailable,
+}
+
+impl Warning {
+    /// One sentence for people.
+    pub fn message(self) -> &'static str {
+        match self {
+            Warning::ShortText => {
+                "Under 50 words there is too little evidence to call a text AI-generated; send more of it."
+            }
+            Warning::NotEnglish => "The text does not look English, the only language this pack is measured on.",
+            Warning::HiddenCharacters => "Invisible characters were found and removed before the analysis.",
+            Warning::Homoglyphs => "Look-alike letters of other scripts were found and read as Latin letters.",
+            Warning::StageUnavailable => "A detection stage could not run; the verdict rests on the stages that did.",
+        }
+    }
+}

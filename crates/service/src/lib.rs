@@ -1,0 +1,1 @@
+//! The use cases that functions and the local server share.

@@ -1,0 +1,1 @@
+//! Runs neural stages for jobs from SQS.
