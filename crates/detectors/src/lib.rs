@@ -1,1 +1,6 @@
-//! The inline stages: pure functions from content to scores.
+//! The inline stages: pure functions from content to measurements. No I/O, no models.
+
+mod lexicon;
+pub mod stylometry;
+
+pub use stylometry::{looks_english, measure};

@@ -31,7 +31,6 @@ pub struct StageScore {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Segment {
     /// Character offsets into the content as it was sent.
-    #[serde(flatten)]
     pub chars: Range<usize>,
     /// The calibrated probability of AI of this stretch, by the stage that found it.
     pub score: Probability,

@@ -71,14 +71,11 @@ impl Text {
         hex::encode(Sha256::digest(self.content.as_bytes()))
     }
 
-    /// What to warn of. See [`Warning`].
+    /// What the text's form gives reason to warn of. See [`Warning`].
     pub fn warnings(&self, normalised: &Normalised) -> BTreeSet<Warning> {
         let mut warnings = normalised.findings.clone();
         if self.words < SHORT_WORDS {
             warnings.insert(Warning::ShortText);
-        }
-        if !looks_english(&normalised.text) {
-            warnings.insert(Warning::NotEnglish);
         }
         warnings
     }
@@ -244,22 +241,6 @@ fn latin_lookalike(c: char) -> Option<char> {
     })
 }
 
-/// Whether enough of the words are among the most frequent English ones. They make up 35 to 55 % of English
-/// prose and under 5 % of text in other languages; terse lists fall between.
-fn looks_english(text: &str) -> bool {
-    const FREQUENT: [&str; 40] = [
-        "the", "of", "and", "to", "a", "in", "is", "that", "it", "was", "for", "on", "with", "as", "be", "at", "by",
-        "i", "this", "had", "not", "are", "but", "from", "or", "have", "an", "they", "which", "you", "were", "has",
-        "we", "there", "he", "she", "its", "will", "can", "my",
-    ];
-    let (mut words, mut frequent) = (0usize, 0usize);
-    for word in text.unicode_words() {
-        words += 1;
-        frequent += usize::from(FREQUENT.iter().any(|f| word.eq_ignore_ascii_case(f)));
-    }
-    words < 20 || frequent * 100 >= words * 8
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -317,14 +298,6 @@ mod tests {
         assert_eq!(n.original_chars(&(5..6)), 7..8);
         assert_eq!(n.original_chars(&(0..99)), 0..8);
         assert_eq!(n.original_chars(&(7..9)), 0..0);
-    }
-
-    #[test]
-    fn a_lone_word_of_another_language_is_no_english_text() {
-        let german = "Der schnelle braune Fuchs springt über den faulen Hund und läuft dann weit weg in den Wald, \
-                      wo er seine Höhle hat und schläft.";
-        let text = Text::parse(german.into()).unwrap();
-        assert!(text.warnings(&Normalised::new(german)).contains(&Warning::NotEnglish));
     }
 
     #[test]
