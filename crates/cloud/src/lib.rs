@@ -1,1 +1,50 @@
-//! What is kept where: one type per DynamoDB table, SQS queue and S3 bucket.
+//! What is kept where: one type per DynamoDB table, SQS queue and S3 bucket, named for what it keeps.
+//!
+//! Every table has a partition key `pk` and a sort key `sk`, both strings, so that one definition creates them
+//! all. Whatever must hold under concurrency is one conditional write or one transaction here, and nowhere else.
+
+pub mod accounts;
+pub mod api_key;
+pub mod error;
+pub mod jobs;
+pub mod keys;
+pub mod names;
+pub mod parking;
+pub mod scans;
+pub mod usage;
+
+pub use accounts::Accounts;
+pub use api_key::{ApiKey, Pepper};
+pub use error::CloudError;
+pub use jobs::Jobs;
+pub use keys::{KeyInfo, Keys};
+pub use names::{Names, NamesError};
+pub use parking::Parking;
+pub use scans::{Recorded, Scans};
+pub use usage::{QuotaUse, RateLimit, RateUse, Usage};
+
+/// The AWS clients, made once per process and cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    /// Tables.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// Queues.
+    pub sqs: aws_sdk_sqs::Client,
+    /// Buckets.
+    pub s3: aws_sdk_s3::Client,
+}
+
+impl Clients {
+    /// Clients for the environment that a Lambda function runs in. Endpoints can be redirected with the SDK's own
+    /// variables (`AWS_ENDPOINT_URL_DYNAMODB`, …).
+    pub async fn from_env() -> Self {
+        let config = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
+        // Path-style addresses reach buckets on endpoints that have no wildcard name; AWS takes them too.
+        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::new(&config),
+            sqs: aws_sdk_sqs::Client::new(&config),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+        }
+    }
+}

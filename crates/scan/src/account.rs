@@ -3,6 +3,7 @@
 use crate::AccountId;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use time::Duration;
 
 /// What an account pays for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +25,15 @@ impl Plan {
             Plan::Free => Some(50),
             Plan::Pro => Some(5_000),
             Plan::Business => None,
+        }
+    }
+
+    /// How long finished scans are kept.
+    pub fn retention(self) -> Duration {
+        match self {
+            Plan::Free => Duration::days(30),
+            Plan::Pro => Duration::days(180),
+            Plan::Business => Duration::days(365),
         }
     }
 }

@@ -93,6 +93,11 @@ impl Thresholds {
         if self.human <= self.ai_generated { Ok(()) } else { Err(BlendError::Thresholds) }
     }
 
+    /// The least confidence that accuses.
+    pub fn ai_generated(&self) -> Probability {
+        self.ai_generated
+    }
+
     /// The verdict that belongs to a confidence.
     pub fn verdict(&self, confidence: Probability) -> Verdict {
         if confidence >= self.ai_generated {

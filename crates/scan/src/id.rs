@@ -36,6 +36,13 @@ impl fmt::Display for ScanId {
 #[serde(try_from = "String", into = "String")]
 pub struct AccountId(String);
 
+impl AccountId {
+    /// Stands for no account: content judged on the command line.
+    pub fn nobody() -> Self {
+        Self("nobody".to_owned())
+    }
+}
+
 /// An API key's public name: what lists show and revocation takes. Not a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

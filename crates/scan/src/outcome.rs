@@ -1,6 +1,7 @@
 //! What a stage had to say about one scan.
 
-use crate::{Features, Probability};
+use crate::calibration::MissingFeature;
+use crate::{Calibration, Features, Normalised, Probability, Reading};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -52,6 +53,28 @@ pub enum Failure {
 }
 
 impl Outcome {
+    /// Calibrates what a stage measured on `text`. Of the measurements the outcome keeps those named in `shown`;
+    /// its segments point into the text as it was sent.
+    pub fn of_reading(
+        reading: &Reading,
+        calibration: &Calibration,
+        text: &Normalised,
+        shown: &[&str],
+    ) -> Result<Self, MissingFeature> {
+        let Some(probability) = calibration.probability(reading)? else {
+            return Ok(Outcome::Failed(Failure::TooShort));
+        };
+        let mut segments = Vec::with_capacity(reading.segments.len());
+        for window in &reading.segments {
+            let score = Probability::from_logit(calibration.logit(&window.features)?);
+            segments.push(Segment { chars: text.original_chars(&window.chars), score });
+        }
+        let measured = reading.windows.first().into_iter().flat_map(|window| &window.features);
+        let shown = measured.filter(|(name, _)| shown.contains(&name.as_str()));
+        let features = shown.map(|(name, value)| (name.clone(), *value)).collect();
+        Ok(Outcome::Scored(StageScore { probability, features, segments }))
+    }
+
     /// The score, when the stage ran.
     pub fn score(&self) -> Option<&StageScore> {
         match self {

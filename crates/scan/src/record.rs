@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use time::OffsetDateTime;
 
 /// One scan. It never holds the content, only its hash.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scan {
     /// Its id; sorts by creation.
     pub id: ScanId,
@@ -15,8 +15,10 @@ pub struct Scan {
     /// What was scanned.
     pub modality: Modality,
     /// When the request was accepted.
+    #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
     /// When it ends with whatever stages it has by then.
+    #[serde(with = "time::serde::rfc3339")]
     pub deadline: OffsetDateTime,
     /// SHA-256 of the content, in hexadecimal.
     pub content_sha256: String,

@@ -130,6 +130,16 @@ impl Details {
 }
 
 impl TextFeatures {
+    /// The names of the features, as the heuristics stage measures them.
+    pub const NAMES: [&str; 6] = [
+        "word_count",
+        "unique_word_ratio",
+        "avg_sentence_length",
+        "sentence_length_variance",
+        "char_entropy",
+        "stopword_ratio",
+    ];
+
     fn from_measured(features: &crate::Features) -> Option<Self> {
         let two_decimals = |name| features.get(name).map(|x| (x * 100.0).round() / 100.0);
         Some(Self {

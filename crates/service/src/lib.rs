@@ -1,1 +1,24 @@
-//! The use cases that functions and the local server share.
+//! The use cases: what a user can do, in terms of the domain and of what is kept where. Functions and the local
+//! server call these and add nothing but their own wire formats.
+
+pub mod authenticate;
+pub mod detect;
+pub mod error;
+pub mod history;
+#[cfg(feature = "engine")]
+pub mod inference;
+#[cfg(feature = "engine")]
+pub mod judge;
+pub mod recorder;
+pub mod request;
+
+pub use authenticate::Authenticate;
+pub use detect::{Begun, Detect, DetectSettings};
+pub use error::ServiceError;
+pub use history::History;
+#[cfg(feature = "engine")]
+pub use inference::{Inference, InferenceError};
+#[cfg(feature = "engine")]
+pub use judge::Judge;
+pub use recorder::Recorder;
+pub use request::DetectRequest;

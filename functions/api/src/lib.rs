@@ -1,1 +1,70 @@
-//! The HTTP API on Lambda.
+//! The HTTP API: routes, wire formats, and the one place where error codes become HTTP statuses.
+//!
+//! [`router`] is the whole API as a tower service; `main.rs` runs it on Lambda, `truthlens serve` on a socket.
+
+pub mod config;
+pub mod detect;
+pub mod error;
+pub mod extract;
+pub mod headers;
+pub mod scans;
+
+use axum::Router;
+use axum::routing::{get, post};
+use cloud::{Accounts, Clients, Jobs, Keys, Names, Parking, Pepper, Scans, Usage};
+use error::ApiError;
+use scan::Pack;
+use service::{Authenticate, Detect, DetectSettings, History, ServiceError};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use config::Config;
+
+/// What the handlers share.
+#[derive(Debug, Clone)]
+pub struct App {
+    authenticate: Authenticate,
+    detect: Detect,
+    history: History,
+    model_pack: String,
+    wait_budget: Duration,
+}
+
+impl App {
+    /// Puts the API together.
+    pub fn new(
+        clients: &Clients,
+        names: &Names,
+        pepper: Pepper,
+        pack: Arc<Pack>,
+        settings: DetectSettings,
+        wait_budget: Duration,
+    ) -> Self {
+        let tables = clients.dynamodb.clone();
+        let usage = Usage::new(tables.clone(), names.usage.clone());
+        let scans = Scans::new(tables.clone(), names.scans.clone(), usage.clone());
+        let jobs = Jobs::new(clients.sqs.clone(), names);
+        let parking = Parking::new(clients.s3.clone(), names.parking.clone());
+        let keys = Keys::new(tables.clone(), names.keys.clone(), pepper);
+        let accounts = Accounts::new(tables, names.accounts.clone());
+        Self {
+            authenticate: Authenticate::new(keys, accounts),
+            model_pack: pack.label(),
+            detect: Detect::new(pack, usage, scans.clone(), jobs, parking, settings),
+            history: History::new(scans),
+            wait_budget,
+        }
+    }
+}
+
+/// The API.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/healthz", get(scans::health))
+        .route("/v1/detect", post(detect::detect))
+        .route("/v1/scans", get(scans::list))
+        .route("/v1/scans/{id}", get(scans::get))
+        .fallback(async || ApiError::from(ServiceError::NotFound))
+        .method_not_allowed_fallback(async || ApiError::method_not_allowed())
+        .with_state(app)
+}

@@ -1,0 +1,220 @@
+//! The usage table: quota and rate counters, each changed by one conditional `ADD`.
+//!
+//! `pk = <account id>`, `sk = month#2026-11` counts scans of a month (UTC); `sk = rate#detect#<minute>` counts
+//! requests of one clock minute and expires by TTL.
+
+use crate::CloudError;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
+use aws_sdk_dynamodb::types::{AttributeValue as Value, ReturnValue, Update};
+use scan::{AccountId, Plan};
+use time::{Duration, Month, OffsetDateTime};
+
+/// Quota and rate counters.
+#[derive(Debug, Clone)]
+pub struct Usage {
+    client: Client,
+    table: String,
+}
+
+/// A limit of requests in a clock minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Names the counter.
+    pub name: &'static str,
+    /// Requests a minute.
+    pub per_minute: u64,
+}
+
+/// The state of a rate limit after a request was counted or refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateUse {
+    /// Whether the request is within the limit.
+    pub allowed: bool,
+    /// Requests a minute.
+    pub limit: u64,
+    /// How many are left in this minute.
+    pub remaining: u64,
+    /// Seconds until the next minute begins, 1 to 60.
+    pub reset_seconds: u64,
+}
+
+/// The state of a monthly quota after scans were reserved or refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuotaUse {
+    /// Whether the scans are within the quota. If not, none of them was reserved.
+    pub allowed: bool,
+    /// Scans a month; `None` is unlimited.
+    pub limit: Option<u64>,
+    /// Scans used this month, the reserved ones included.
+    pub used: u64,
+    /// When the next month begins.
+    pub resets_at: OffsetDateTime,
+}
+
+impl Usage {
+    /// Counters in `table`.
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// Counts one request against `limit`, unless that would exceed it.
+    pub async fn take_rate(
+        &self,
+        account: &AccountId,
+        limit: RateLimit,
+        now: OffsetDateTime,
+    ) -> Result<RateUse, CloudError> {
+        let minute = now.unix_timestamp().div_euclid(60);
+        let expires = (minute + 10) * 60;
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", Value::S(account.to_string()))
+            .key("sk", Value::S(format!("rate#{}#{minute}", limit.name)))
+            .update_expression("ADD #count :one SET expires_at = :expires")
+            .condition_expression("attribute_not_exists(#count) OR #count < :limit")
+            .expression_attribute_names("#count", "count")
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":limit", number(limit.per_minute))
+            .expression_attribute_values(":expires", Value::N(expires.to_string()))
+            .return_values(ReturnValue::AllNew);
+        let count = counted(update.send().await, "count", "count request")?;
+        Ok(RateUse {
+            allowed: count.is_some(),
+            limit: limit.per_minute,
+            remaining: limit.per_minute.saturating_sub(count.unwrap_or(limit.per_minute)),
+            reset_seconds: ((minute + 1) * 60 - now.unix_timestamp()).clamp(1, 60) as u64,
+        })
+    }
+
+    /// Reserves `scans` of this month's quota, all or none.
+    pub async fn reserve(
+        &self,
+        account: &AccountId,
+        plan: Plan,
+        scans: u64,
+        now: OffsetDateTime,
+    ) -> Result<QuotaUse, CloudError> {
+        let limit = plan.monthly_quota();
+        let used = match limit {
+            Some(limit) if scans > limit => None,
+            _ => {
+                let mut update = self
+                    .client
+                    .update_item()
+                    .table_name(&self.table)
+                    .key("pk", Value::S(account.to_string()))
+                    .key("sk", Value::S(month_key(now)))
+                    .update_expression("ADD used :scans")
+                    .expression_attribute_values(":scans", number(scans))
+                    .return_values(ReturnValue::AllNew);
+                if let Some(limit) = limit {
+                    update = update
+                        .condition_expression("attribute_not_exists(used) OR used <= :room")
+                        .expression_attribute_values(":room", number(limit - scans));
+                }
+                counted(update.send().await, "used", "reserve quota")?
+            }
+        };
+        let resets_at = next_month(now);
+        match used {
+            Some(used) => Ok(QuotaUse { allowed: true, limit, used, resets_at }),
+            None => Ok(QuotaUse { allowed: false, limit, used: self.used(account, now).await?, resets_at }),
+        }
+    }
+
+    /// Gives back `scans` that were reserved at `reserved_at` and did not become a finished scan.
+    pub async fn refund(&self, account: &AccountId, scans: u64, reserved_at: OffsetDateTime) -> Result<(), CloudError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", Value::S(account.to_string()))
+            .key("sk", Value::S(month_key(reserved_at)))
+            .update_expression("ADD used :scans")
+            .expression_attribute_values(":scans", Value::N(format!("-{scans}")));
+        update.send().await.map_err(CloudError::of("refund quota"))?;
+        Ok(())
+    }
+
+    /// Scans used in the month of `now`.
+    pub async fn used(&self, account: &AccountId, now: OffsetDateTime) -> Result<u64, CloudError> {
+        let get = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("pk", Value::S(account.to_string()))
+            .key("sk", Value::S(month_key(now)))
+            .consistent_read(true);
+        let item = get.send().await.map_err(CloudError::of("get usage"))?.item;
+        item.as_ref().and_then(|item| item.get("used")).map_or(Ok(0), read_number)
+    }
+
+    /// The refund of one scan as part of a transaction; see [`crate::Scans::finalise`].
+    pub(crate) fn refund_one(&self, account: &AccountId, reserved_at: OffsetDateTime) -> Result<Update, CloudError> {
+        Update::builder()
+            .table_name(&self.table)
+            .key("pk", Value::S(account.to_string()))
+            .key("sk", Value::S(month_key(reserved_at)))
+            .update_expression("ADD used :minus_one")
+            .expression_attribute_values(":minus_one", Value::N("-1".to_owned()))
+            .build()
+            .map_err(CloudError::of("refund quota"))
+    }
+}
+
+/// The new value of a counter; `None` when the condition refused the update.
+fn counted(
+    result: Result<UpdateItemOutput, SdkError<UpdateItemError>>,
+    attribute: &str,
+    operation: &'static str,
+) -> Result<Option<u64>, CloudError> {
+    match result {
+        Ok(output) => {
+            let value = output.attributes.as_ref().and_then(|item| item.get(attribute));
+            value.map_or(Ok(0), read_number).map(Some)
+        }
+        Err(e) if e.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) => Ok(None),
+        Err(e) => Err(CloudError::of(operation)(e)),
+    }
+}
+
+fn number(n: u64) -> Value {
+    Value::N(n.to_string())
+}
+
+fn read_number(value: &Value) -> Result<u64, CloudError> {
+    let number = value.as_n().ok().and_then(|n| n.parse::<i64>().ok());
+    number.map(|n| n.max(0) as u64).ok_or_else(|| CloudError::Data("a counter is not a number".to_owned()))
+}
+
+fn month_key(at: OffsetDateTime) -> String {
+    format!("month#{}-{:02}", at.year(), u8::from(at.month()))
+}
+
+fn next_month(at: OffsetDateTime) -> OffsetDateTime {
+    let start = at - Duration::days(i64::from(at.day()) - 1);
+    let days = i64::from(Month::from(start.month()).length(start.year()));
+    (start + Duration::days(days)).replace_time(time::Time::MIDNIGHT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::format_description::well_known::Rfc3339;
+
+    fn at(rfc3339: &str) -> OffsetDateTime {
+        OffsetDateTime::parse(rfc3339, &Rfc3339).unwrap()
+    }
+
+    #[test]
+    fn months_begin_at_midnight_utc_of_the_first() {
+        assert_eq!(month_key(at("2026-02-03T04:05:00Z")), "month#2026-02");
+        assert_eq!(next_month(at("2026-02-28T23:59:00Z")), at("2026-03-01T00:00:00Z"));
+        assert_eq!(next_month(at("2026-12-31T12:00:00Z")), at("2027-01-01T00:00:00Z"));
+        assert_eq!(next_month(at("2026-11-01T00:00:00Z")), at("2026-12-01T00:00:00Z"));
+    }
+}

@@ -1,0 +1,82 @@
+//! Error codes as HTTP: status, envelope, headers.
+
+use crate::headers;
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use scan::ErrorCode;
+use serde_json::json;
+use service::ServiceError;
+
+/// An error on its way out. The envelope is the documented `{"detail": {"code", "message", …}}`.
+#[derive(Debug)]
+pub struct ApiError {
+    code: ErrorCode,
+    message: String,
+    cause: Option<ServiceError>,
+}
+
+impl ApiError {
+    /// The path exists, the method does not.
+    pub fn method_not_allowed() -> Self {
+        let message = "This path does not take this method.".to_owned();
+        Self { code: ErrorCode::MethodNotAllowed, message, cause: None }
+    }
+}
+
+impl From<ServiceError> for ApiError {
+    fn from(error: ServiceError) -> Self {
+        let code = error.code();
+        let message = match code {
+            // Our faults go to the log, not to the user.
+            ErrorCode::DetectionError => "Internal error during detection. Retry after a short delay.".to_owned(),
+            _ => error.to_string(),
+        };
+        Self { code, message, cause: Some(error) }
+    }
+}
+
+fn status(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::InvalidToken => StatusCode::UNAUTHORIZED,
+        ErrorCode::QuotaExceeded => StatusCode::PAYMENT_REQUIRED,
+        ErrorCode::NotFound => StatusCode::NOT_FOUND,
+        ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::InvalidRequest
+        | ErrorCode::EmptyContent
+        | ErrorCode::ContentTooLarge
+        | ErrorCode::ModalityNotSupported
+        | ErrorCode::InputTypeNotSupported => StatusCode::UNPROCESSABLE_ENTITY,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut detail = json!({ "code": self.code, "message": self.message });
+        match &self.cause {
+            Some(ServiceError::RateLimited(rate)) => {
+                detail["limit"] = json!(rate.limit);
+                detail["retry_after"] = json!(rate.reset_seconds);
+            }
+            Some(ServiceError::QuotaExceeded(quota)) => {
+                detail["limit"] = json!(quota.limit);
+                detail["used"] = json!(quota.used);
+            }
+            _ => {}
+        }
+        let mut response = (status(self.code), Json(json!({ "detail": detail }))).into_response();
+        match &self.cause {
+            Some(ServiceError::InvalidToken) => headers::challenge(&mut response),
+            Some(ServiceError::RateLimited(rate)) => {
+                headers::rate(&mut response, rate);
+                headers::retry_after(&mut response, rate.reset_seconds);
+            }
+            Some(ServiceError::QuotaExceeded(quota)) => headers::quota(&mut response, quota),
+            Some(error) if self.code == ErrorCode::DetectionError => tracing::error!(%error, "request failed"),
+            _ => {}
+        }
+        response
+    }
+}
