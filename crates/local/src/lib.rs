@@ -1,1 +1,9 @@
 //! truthlens: the whole product in one process.
+
+pub mod commands;
+pub mod data;
+pub mod embedded;
+pub mod eval;
+pub mod installation;
+pub mod models;
+pub mod pump;

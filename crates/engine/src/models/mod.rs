@@ -1,0 +1,106 @@
+//! The models, one file each, behind two small traits.
+//!
+//! A model never sees a padded batch. It is given a [`Packed`] batch: the token ids of several sequences one
+//! after another. Linear layers and norms run on the packed `[tokens, hidden]` matrix; attention and positions
+//! stop at the seams.
+
+mod attention;
+pub mod bert;
+mod encoder;
+pub mod falcon;
+pub mod llama;
+pub mod roberta;
+mod rotary;
+
+use candle_core::{Device, Result, Tensor};
+use std::ops::Range;
+
+/// A causal language model that yields hidden states for every position, and its head apart from them, so that
+/// a caller decides how many `[positions, vocabulary]` logits exist at a time.
+pub trait CausalLm: Send + Sync {
+    /// Entries in the vocabulary, the width of [`head`](Self::head)'s output.
+    fn vocab_size(&self) -> usize;
+
+    /// Transformer layers; the valid taps are `1..=layers`.
+    fn layers(&self) -> usize;
+
+    /// Where the weights are.
+    fn device(&self) -> &Device;
+
+    /// Hidden states after each tapped layer and, last, after the final layer, each through the final norm and
+    /// each `[batch.tokens(), hidden]`. A tap of `k` is the state after `k` layers. `taps` ascend.
+    fn forward(&self, batch: &Packed, taps: &[usize]) -> Result<Vec<Tensor>>;
+
+    /// Logits `[rows, vocab_size]` for normalised hidden states `[rows, hidden]`.
+    fn head(&self, hidden: &Tensor) -> Result<Tensor>;
+}
+
+/// A model that gives each sequence one score per label.
+pub trait SequenceClassifier: Send + Sync {
+    /// The longest sequence that it takes, special tokens included.
+    fn max_tokens(&self) -> usize;
+
+    /// Logits `[batch.len(), labels]`.
+    fn logits(&self, batch: &Packed) -> Result<Tensor>;
+}
+
+/// The token ids of several non-empty sequences, concatenated without padding.
+#[derive(Debug, Clone, Default)]
+pub struct Packed {
+    ids: Vec<u32>,
+    /// `spans[i]` is where sequence `i` lies in `ids`.
+    spans: Vec<Range<usize>>,
+}
+
+impl Packed {
+    /// Packs the sequences in order. Empty ones are left out.
+    pub fn new<'a>(sequences: impl IntoIterator<Item = &'a [u32]>) -> Self {
+        let mut packed = Self::default();
+        for sequence in sequences.into_iter().filter(|s| !s.is_empty()) {
+            let start = packed.ids.len();
+            packed.ids.extend_from_slice(sequence);
+            packed.spans.push(start..packed.ids.len());
+        }
+        packed
+    }
+
+    /// All token ids, in order.
+    pub fn ids(&self) -> &[u32] {
+        &self.ids
+    }
+
+    /// Where each sequence lies in [`ids`](Self::ids).
+    pub fn spans(&self) -> &[Range<usize>] {
+        &self.spans
+    }
+
+    /// Tokens in all.
+    pub fn tokens(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Sequences.
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there is no sequence.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// Each token's position in its own sequence, from 0.
+    pub fn positions(&self) -> impl Iterator<Item = u32> + '_ {
+        self.spans.iter().flat_map(|span| 0..span.len() as u32)
+    }
+
+    /// The ids as a tensor `[tokens]`.
+    fn ids_tensor(&self, device: &Device) -> Result<Tensor> {
+        Tensor::from_slice(&self.ids, self.ids.len(), device)
+    }
+}
+
+/// `[a; b; …]` of weights with the same inner dimension: one matrix product instead of several.
+fn stack(weights: &[Tensor]) -> Result<Tensor> {
+    Tensor::cat(weights, 0)
+}

@@ -1,0 +1,122 @@
+//! The `binoculars` stage: a causal language model's surprise, token by token.
+
+use crate::features::features;
+use crate::files::ModelFiles;
+use crate::gguf::Gguf;
+use crate::models::falcon::{self, Falcon};
+use crate::models::llama::{self, Llama};
+use crate::models::{CausalLm, Packed};
+use crate::scheduler::{Model, Worker};
+use crate::scoring::{Observer, Scorer, TokenScores};
+use crate::windows::{Tokens, windows};
+use crate::{EngineError, budget, dtype, tokenizer_gguf};
+use candle_core::Device;
+use scan::pack::{Architecture, Format, ModelSpec};
+use scan::{Reading, Stage, Window, pack};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+use tokenizers::Tokenizer;
+
+/// The stage, loaded.
+pub struct Binoculars {
+    tokenizer: Arc<Tokenizer>,
+    worker: Worker<TokenScores>,
+    /// How features name each observer.
+    suffixes: Vec<String>,
+    window: usize,
+    max_windows: usize,
+}
+
+impl Model for Scorer {
+    type Output = TokenScores;
+
+    fn run(&self, batch: &Packed) -> Result<Vec<TokenScores>, EngineError> {
+        Ok(self.score(batch)?)
+    }
+}
+
+impl Binoculars {
+    /// Verifies and loads performer, observer and tokenizer below `root`.
+    pub fn load(spec: &ModelSpec, root: &Path, device: &Device) -> Result<Self, EngineError> {
+        let unsupported = |reason: &str| EngineError::Unsupported { stage: Stage::Binoculars, reason: reason.into() };
+        let (performer, tokenizer) = causal_lm(spec, &spec.directory, root, device)?;
+        let (observer, suffixes) = match &spec.observer {
+            Some(pack::Observer::EarlyExit { layers }) => {
+                let suffixes = layers.iter().map(|layer| format!("_{layer}")).collect();
+                (Observer::Layers(layers.clone()), suffixes)
+            }
+            Some(pack::Observer::Model { directory }) => {
+                (Observer::Model(causal_lm(spec, directory, root, device)?.0), vec![String::new()])
+            }
+            None => return Err(unsupported("it names no observer")),
+        };
+        if spec.window < 2 {
+            return Err(unsupported("a window needs two tokens"));
+        }
+        let scorer = Scorer::new(performer, observer).map_err(|e| unsupported(&e.to_string()))?;
+        Ok(Self {
+            tokenizer: Arc::new(tokenizer),
+            worker: Worker::start(Stage::Binoculars.name(), budget(device), scorer)?,
+            suffixes,
+            window: spec.window,
+            max_windows: spec.max_windows,
+        })
+    }
+
+    /// Measures a text; no windows when it has fewer than two tokens.
+    pub async fn read(&self, text: &str) -> Result<Reading, EngineError> {
+        let tokens = Tokens::of(&self.tokenizer, text).await?;
+        let mut windows = windows(tokens.ids.len(), self.window, self.max_windows);
+        windows.retain(|window| window.len() >= 2);
+        let sequences = windows.iter().map(|window| tokens.ids[window.clone()].to_vec()).collect();
+        let scores = self.worker.run(sequences).await?;
+        let mut reading = Reading::default();
+        for (window, scores) in windows.iter().zip(&scores) {
+            // Token `i` of the window is scored by entry `i − 1`; the first has no score.
+            let measure = |part: &Range<usize>| {
+                let scored = part.start.max(window.start + 1) - 1 - window.start..part.end - 1 - window.start;
+                Window {
+                    chars: tokens.span(part),
+                    tokens: part.len(),
+                    features: features(&scores.slice(scored), &self.suffixes),
+                }
+            };
+            reading.windows.push(measure(window));
+            reading.segments.extend(tokens.segments(window).iter().map(measure));
+        }
+        Ok(reading)
+    }
+}
+
+/// A causal language model and its tokenizer, from a folder of the pack.
+fn causal_lm(
+    spec: &ModelSpec,
+    directory: &str,
+    root: &Path,
+    device: &Device,
+) -> Result<(Box<dyn CausalLm>, Tokenizer), EngineError> {
+    let files = ModelFiles::verify(root, &spec.files, directory)?;
+    let dtype = dtype(device);
+    let model: Box<dyn CausalLm> = match (spec.architecture, spec.format) {
+        (Architecture::Llama, Format::Gguf) => {
+            let mut gguf = Gguf::open(files.gguf()?)?;
+            let config = gguf.config()?;
+            let llama = gguf.load(&config, dtype, device, |vb| Llama::load(vb, &config))?;
+            return Ok((Box::new(llama), tokenizer_gguf::tokenizer(&gguf)?));
+        }
+        (Architecture::Llama, Format::Safetensors) => {
+            let config: llama::Config = files.config()?;
+            Box::new(files.load(dtype, device, |vb| Llama::load(vb, &config))?)
+        }
+        (Architecture::Falcon, Format::Safetensors) => {
+            let config: falcon::Config = files.config()?;
+            Box::new(files.load(dtype, device, |vb| Falcon::load(vb, &config))?)
+        }
+        (architecture, format) => {
+            let reason = format!("{architecture:?} from {format:?} is not a causal language model it can load");
+            return Err(EngineError::Unsupported { stage: Stage::Binoculars, reason });
+        }
+    };
+    Ok((model, files.tokenizer()?))
+}

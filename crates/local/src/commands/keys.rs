@@ -1,0 +1,144 @@
+//! `truthlens keys`: API keys, with or without a running server.
+
+use super::DataArgs;
+use crate::data::DataDir;
+use crate::embedded::Embedded;
+use crate::installation::Installation;
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use cloud::{Accounts, Keys as KeyTable};
+use scan::{Account, AccountId, KeyId, Plan};
+use time::format_description::well_known::Rfc3339;
+
+/// Make, list and revoke API keys.
+///
+/// Works while a server runs on the same data folder.
+#[derive(Args)]
+pub struct Keys {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Make a key and print it, alone, on standard output. It is shown this once.
+    Create {
+        #[command(flatten)]
+        account: AccountArgs,
+        /// The account's plan: free (50 scans a month), pro (5,000) or business (unlimited). A new account is free
+        /// unless told; an existing one keeps its plan unless told.
+        #[arg(long)]
+        plan: Option<PlanArg>,
+    },
+    /// List an account's keys: id, first characters, made when, revoked or not.
+    List {
+        #[command(flatten)]
+        account: AccountArgs,
+    },
+    /// Revoke a key by its id or by its first characters, as `list` shows them.
+    Revoke {
+        #[command(flatten)]
+        account: AccountArgs,
+        /// The key's id.
+        key: String,
+    },
+}
+
+#[derive(Args)]
+struct AccountArgs {
+    /// The account's name: 1 to 64 letters, digits, dots, dashes or underscores.
+    #[arg(long, value_name = "NAME")]
+    account: AccountId,
+    #[command(flatten)]
+    data: DataArgs,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum PlanArg {
+    Free,
+    Pro,
+    Business,
+}
+
+impl From<PlanArg> for Plan {
+    fn from(plan: PlanArg) -> Self {
+        match plan {
+            PlanArg::Free => Plan::Free,
+            PlanArg::Pro => Plan::Pro,
+            PlanArg::Business => Plan::Business,
+        }
+    }
+}
+
+impl Keys {
+    /// Carries the action out.
+    pub async fn run(self) -> Result<()> {
+        let (Action::Create { account, .. } | Action::List { account } | Action::Revoke { account, .. }) = &self.action;
+        let data = account.data.data();
+        data.create()?;
+        let (installation, own) = reach(&data).await?;
+        let done = self.act(&installation).await;
+        if let Some(own) = own {
+            own.stop().await;
+        }
+        done
+    }
+
+    async fn act(self, installation: &Installation) -> Result<()> {
+        let (keys, accounts) = (installation.keys(), installation.accounts());
+        match self.action {
+            Action::Create { account, plan } => {
+                println!("{}", create(&keys, &accounts, &account.account, plan.map(Plan::from)).await?);
+            }
+            Action::List { account } => {
+                for key in keys.list(&account.account).await? {
+                    let revoked = if key.revoked { "revoked" } else { "active" };
+                    println!("{}  {}…  {}  {revoked}", key.id, key.hint, key.created_at.format(&Rfc3339)?);
+                }
+            }
+            Action::Revoke { account, key } => revoke(&keys, &account.account, &key).await?,
+        }
+        Ok(())
+    }
+}
+
+/// Makes a key, and the account if there is none.
+async fn create(keys: &KeyTable, accounts: &Accounts, id: &AccountId, plan: Option<Plan>) -> Result<String> {
+    let known = accounts.get(id).await?;
+    let plan = plan.or(known.as_ref().map(|account| account.plan)).unwrap_or(Plan::Free);
+    if known.is_none_or(|account| account.plan != plan) {
+        accounts.put(&Account { id: id.clone(), plan }).await?;
+    }
+    let (key, _) = keys.create(id).await?;
+    Ok(key.reveal().to_owned())
+}
+
+async fn revoke(keys: &KeyTable, account: &AccountId, given: &str) -> Result<()> {
+    let matching: Vec<KeyId> = keys
+        .list(account)
+        .await?
+        .into_iter()
+        .filter(|key| key.id.as_str() == given || key.hint == given.trim_end_matches('…'))
+        .map(|key| key.id)
+        .collect();
+    match matching.as_slice() {
+        [id] if keys.revoke(account, id).await? => {
+            println!("revoked {id}");
+            Ok(())
+        }
+        [_, _, ..] => bail!("several keys of {account} begin so; give the id that `truthlens keys list` shows"),
+        _ => bail!("{account} has no such key; see `truthlens keys list --account {account}`"),
+    }
+}
+
+/// The tables of the server that runs on the folder, or of our own for as long as the command takes.
+async fn reach(data: &DataDir) -> Result<(Installation, Option<Embedded>)> {
+    match data.lock()? {
+        Some(lock) => {
+            let embedded = Embedded::start(data.root()).await?;
+            let installation = Installation::tables(embedded.clients(), data).await?.holding(lock);
+            Ok((installation, Some(embedded)))
+        }
+        None => Ok((Installation::tables(data.published()?.clients(), data).await?, None)),
+    }
+}

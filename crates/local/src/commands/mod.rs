@@ -1,0 +1,80 @@
+//! What the command line can do: one file a command.
+
+pub mod detect;
+pub mod eval;
+pub mod keys;
+pub mod models;
+pub mod serve;
+
+use crate::data::DataDir;
+use anyhow::{Context, Result};
+use clap::Args;
+use engine::{Device, Engine};
+use scan::{Pack, Text};
+use service::Judge;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The data folder, which every command takes.
+#[derive(Args, Clone)]
+pub struct DataArgs {
+    /// Folder for everything this installation keeps: accounts, keys, scans, models.
+    #[arg(long, value_name = "FOLDER", default_value = ".truthlens", env = "TRUTHLENS_DATA")]
+    data_dir: PathBuf,
+}
+
+impl DataArgs {
+    fn data(&self) -> DataDir {
+        DataDir::new(&self.data_dir)
+    }
+}
+
+/// The model pack, for the commands that judge.
+#[derive(Args, Clone)]
+pub struct PackArgs {
+    /// A pack's name, or the path of a folder that holds a pack.toml and its files.
+    #[arg(long, value_name = "NAME|FOLDER", default_value = "compact")]
+    pack: String,
+}
+
+impl PackArgs {
+    /// The pack's folder and its manifest.
+    fn open(&self, data: &DataDir) -> Result<(PathBuf, Arc<Pack>)> {
+        let folder = if Path::new(&self.pack).join("pack.toml").is_file() {
+            PathBuf::from(&self.pack)
+        } else {
+            data.pack(&self.pack)
+        };
+        let manifest = folder.join("pack.toml");
+        let text = std::fs::read_to_string(&manifest).with_context(|| {
+            let remedy = format!("fetch it with `truthlens models pull {}`", self.pack);
+            format!("model pack {:?} is not there ({}); {remedy}", self.pack, manifest.display())
+        })?;
+        Ok((folder, Arc::new(Pack::parse(&text).with_context(|| manifest.display().to_string())?)))
+    }
+}
+
+/// Loads the pack's models, away from the runtime's threads, and tells of stages that are absent.
+async fn load_engine(folder: PathBuf, pack: Arc<Pack>) -> Result<Arc<Engine>> {
+    let loading = pack.clone();
+    let load = move || Engine::load(&loading, &folder, Device::cuda_if_available(0)?);
+    let engine = tokio::task::spawn_blocking(load).await??;
+    for stage in pack.text_stages() {
+        if let Some(reason) = engine.absent(stage) {
+            eprintln!("truthlens: stage {stage} will not run: {reason}");
+        }
+    }
+    Ok(Arc::new(engine))
+}
+
+/// Everything that judges a text in this process.
+async fn judge(pack: &PackArgs, data: &DataDir) -> Result<Judge> {
+    let (folder, pack) = pack.open(data)?;
+    let engine = load_engine(folder, pack.clone()).await?;
+    Ok(Judge::new(pack, engine))
+}
+
+/// A text within its limits, or the reason why not.
+fn text(content: String) -> Result<Text> {
+    Ok(Text::parse(content)?)
+}

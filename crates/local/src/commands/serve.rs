@@ -1,0 +1,154 @@
+//! `truthlens serve`: the product in one process.
+
+use super::{DataArgs, PackArgs, load_engine};
+use crate::data::DataDir;
+use crate::embedded::Embedded;
+use crate::installation::Installation;
+use crate::pump::pump;
+use anyhow::{Context, Result};
+use api::{App, router};
+use clap::Args;
+use engine::Engine;
+use scan::{Account, Pack, Plan};
+use service::{DetectSettings, Inference, Recorder};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Run the API on this machine, with embedded DynamoDB, SQS and S3.
+///
+/// Everything listens on 127.0.0.1 only, and everything kept lies in the data folder. The first start makes a demo
+/// account and prints its API key, once. Ctrl-C lets running requests finish; a second Ctrl-C does not.
+#[derive(Args)]
+pub struct Serve {
+    /// Port of the API; 0 lets the system choose.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// How long a request waits for its verdict before it answers 202.
+    #[arg(long, value_name = "MS", default_value_t = 25_000, env = "TRUTHLENS_WAIT_BUDGET_MS")]
+    wait_budget_ms: u64,
+    /// How long a scan may run before it ends with the stages that it has.
+    #[arg(long, value_name = "S", default_value_t = 300, env = "TRUTHLENS_SCAN_DEADLINE_SECONDS")]
+    scan_deadline_seconds: u64,
+    /// How long a job that a worker took and did not finish stays hidden from other workers.
+    #[arg(long, value_name = "S", default_value_t = 120, env = "TRUTHLENS_VISIBILITY_TIMEOUT_SECONDS")]
+    visibility_timeout_seconds: u64,
+    /// Do not run neural stages in this process: jobs wait in their queues for another worker.
+    #[arg(long)]
+    no_inference: bool,
+    #[command(flatten)]
+    pack: PackArgs,
+    #[command(flatten)]
+    data: DataArgs,
+}
+
+impl Serve {
+    /// Serves until Ctrl-C or SIGTERM.
+    pub async fn run(self) -> Result<()> {
+        log_to_stderr();
+        let data = self.data.data();
+        data.create()?;
+        let lock = data.lock()?.with_context(|| format!("a server runs on {} already", data.root().display()))?;
+        let (folder, pack) = self.pack.open(&data)?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port)).await;
+        let listener = listener.with_context(|| format!("cannot listen on port {}; choose with --port", self.port))?;
+        let address = listener.local_addr()?;
+        let engine = match self.no_inference {
+            true => None,
+            false => Some(load_engine(folder, pack.clone()).await?),
+        };
+        let embedded = Embedded::start(data.root()).await?;
+        let visibility = Duration::from_secs(self.visibility_timeout_seconds);
+        let neural: Vec<_> = pack.text_stages().filter(|stage| stage.is_neural()).collect();
+        let installation = Installation::whole(embedded.clients(), &data, &neural, visibility).await?.holding(lock);
+        data.publish(&embedded.endpoints)?;
+        greet(&installation, &data, &format!("http://{address}"), &pack).await?;
+
+        let (stop_pumps, stopped) = watch::channel(false);
+        let mut pumps = JoinSet::new();
+        if let Some(engine) = engine {
+            start_pumps(&mut pumps, &installation, engine, pack.clone(), stopped);
+        }
+        let served = axum::serve(listener, router(self.app(&installation, pack))).with_graceful_shutdown(shutdown());
+        served.await?;
+        // Requests have ended; jobs that nobody waits for end now, then what they write to.
+        stop_pumps.send_replace(true);
+        pumps.join_all().await;
+        data.unpublish();
+        embedded.stop().await;
+        eprintln!("truthlens: stopped");
+        Ok(())
+    }
+
+    fn app(&self, installation: &Installation, pack: Arc<Pack>) -> App {
+        let deadline = Duration::from_secs(self.scan_deadline_seconds);
+        let settings = DetectSettings { deadline, ..DetectSettings::default() };
+        let budget = Duration::from_millis(self.wait_budget_ms);
+        App::new(&installation.clients, &installation.names, installation.pepper.clone(), pack, settings, budget)
+    }
+}
+
+fn start_pumps(
+    pumps: &mut JoinSet<()>,
+    installation: &Installation,
+    engine: Arc<Engine>,
+    pack: Arc<Pack>,
+    stopped: watch::Receiver<bool>,
+) {
+    let recorder = Recorder::new(installation.scans(), pack.clone());
+    let inference = Inference::new(engine, pack, installation.parking(), recorder);
+    for queue in installation.names.queues.values() {
+        let inference = inference.clone();
+        let handler = move |event| {
+            let inference = inference.clone();
+            async move { inference::handle(&inference, event).await }
+        };
+        pumps.spawn(pump(installation.clients.sqs.clone(), queue.clone(), handler, stopped.clone()));
+    }
+}
+
+/// Says where the API is and, at the first start, how to call it.
+async fn greet(installation: &Installation, data: &DataDir, url: &str, pack: &Pack) -> Result<()> {
+    eprintln!("truthlens: listening on {url}, model pack {}, data in {}", pack.label(), data.root().display());
+    let demo = "demo".parse()?;
+    if installation.accounts().get(&demo).await?.is_some() {
+        eprintln!("truthlens: for an API key run: truthlens keys create --account demo");
+        return Ok(());
+    }
+    installation.accounts().put(&Account { id: demo.clone(), plan: Plan::Business }).await?;
+    let (key, _) = installation.keys().create(&demo).await?;
+    println!("API key of the demo account (Business plan; shown this once):\n\n  {}\n", key.reveal());
+    println!("Try it:\n\n  curl {url}/v1/detect \\\n    -H \"Authorization: Bearer {}\" \\", key.reveal());
+    println!("    -H \"Content-Type: application/json\" \\");
+    println!(
+        "    -d '{{\"modality\": \"text\", \"input_type\": \"raw_text\", \"content\": \"Paste a text here; fifty words or more give a reliable answer.\"}}'\n"
+    );
+    Ok(())
+}
+
+/// Ends when the process is asked to. A second Ctrl-C ends the process at once.
+async fn shutdown() {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(_) => return std::future::pending().await,
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+    eprintln!("truthlens: finishing what is under way; Ctrl-C again to stop at once");
+    tokio::spawn(async {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            std::process::exit(130);
+        }
+    });
+}
+
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into());
+    // Another subscriber is there already when a test serves in its own process.
+    let _ = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).try_init();
+}

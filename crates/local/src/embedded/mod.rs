@@ -1,0 +1,54 @@
+//! The laptop's AWS: DynamoDB, SQS and S3 in this process, on loopback ports, for the real AWS SDK.
+//!
+//! DynamoDB keeps its tables in `dynamodb.sqlite` and S3 its objects below `s3/`, both in one data folder that one
+//! process may use at a time. SQS keeps its messages in memory.
+
+mod clients;
+mod dynamodb;
+mod error;
+mod provision;
+mod s3;
+mod server;
+mod sqs;
+mod tasks;
+
+pub use clients::Endpoints;
+pub use cloud::Clients;
+pub use dynamodb::DynamoDb;
+pub use error::EmbeddedError;
+pub use provision::{Names, Provisioned, Queue, provision, provision_tables};
+
+use std::path::Path;
+use tasks::Tasks;
+
+/// DynamoDB, SQS and S3 on loopback ports, with their data under a folder. They end with [`Embedded::stop`], or
+/// abruptly when this is dropped.
+#[derive(Debug)]
+pub struct Embedded {
+    /// Where they listen.
+    pub endpoints: Endpoints,
+    tasks: Tasks,
+}
+
+impl Embedded {
+    /// Starts all three on ports that the system chooses; they answer once this returns.
+    pub async fn start(data: &Path) -> Result<Self, EmbeddedError> {
+        let mut tasks = Tasks::default();
+        let endpoints = Endpoints {
+            dynamodb: dynamodb::serve(data, &mut tasks).await?,
+            sqs: sqs::serve(&mut tasks).await?,
+            s3: s3::serve(data, &mut tasks).await?,
+        };
+        Ok(Self { endpoints, tasks })
+    }
+
+    /// Clients of the three.
+    pub fn clients(&self) -> Clients {
+        self.endpoints.clients()
+    }
+
+    /// Accepts nothing more, lets running requests finish, and returns after two seconds at the latest.
+    pub async fn stop(self) {
+        self.tasks.stop().await;
+    }
+}

@@ -1,0 +1,78 @@
+//! One installation's tables, queues and bucket, as the rest of the product sees them.
+
+use crate::data::{DataDir, Lock};
+use crate::embedded::{self, Provisioned, provision, provision_tables};
+use anyhow::Result;
+use cloud::{Accounts, Clients, Keys, Names, Parking, Pepper, Scans, Usage};
+use scan::Stage;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What is kept, and by which names.
+#[derive(Debug)]
+pub struct Installation {
+    /// The way to it.
+    pub clients: Clients,
+    /// What it is called.
+    pub names: Names,
+    /// What keys are hashed with.
+    pub pepper: Pepper,
+    _lock: Option<Lock>,
+}
+
+impl Installation {
+    /// Only the tables: what `truthlens keys` needs.
+    pub async fn tables(clients: Clients, data: &DataDir) -> Result<Self> {
+        let wanted = embedded::Names::new(&[]);
+        provision_tables(&clients.dynamodb, &wanted).await?;
+        Ok(Self { clients, names: names(wanted, BTreeMap::new()), pepper: data.pepper()?, _lock: None })
+    }
+
+    /// Tables, bucket, and a queue for each of `stages`, whose messages stay hidden for `visibility_timeout` once
+    /// received.
+    pub async fn whole(
+        clients: Clients,
+        data: &DataDir,
+        stages: &[Stage],
+        visibility_timeout: Duration,
+    ) -> Result<Self> {
+        let stage_names: Vec<&str> = stages.iter().map(|stage| stage.name()).collect();
+        let wanted = embedded::Names { visibility_timeout, ..embedded::Names::new(&stage_names) };
+        let Provisioned { queues } = provision(&clients, &wanted).await?;
+        let queues = queues.into_iter().filter_map(|(name, queue)| Some((Stage::parse(&name)?, queue.url)));
+        let names = names(wanted, queues.collect());
+        Ok(Self { clients, names, pepper: data.pepper()?, _lock: None })
+    }
+
+    /// Keeps the data folder's lock for as long as this lives.
+    pub fn holding(mut self, lock: Lock) -> Self {
+        self._lock = Some(lock);
+        self
+    }
+
+    /// The keys table.
+    pub fn keys(&self) -> Keys {
+        Keys::new(self.clients.dynamodb.clone(), self.names.keys.clone(), self.pepper.clone())
+    }
+
+    /// The accounts table.
+    pub fn accounts(&self) -> Accounts {
+        Accounts::new(self.clients.dynamodb.clone(), self.names.accounts.clone())
+    }
+
+    /// The scans table.
+    pub fn scans(&self) -> Scans {
+        let usage = Usage::new(self.clients.dynamodb.clone(), self.names.usage.clone());
+        Scans::new(self.clients.dynamodb.clone(), self.names.scans.clone(), usage)
+    }
+
+    /// The parking bucket.
+    pub fn parking(&self) -> Parking {
+        Parking::new(self.clients.s3.clone(), self.names.parking.clone())
+    }
+}
+
+fn names(wanted: embedded::Names, queues: BTreeMap<Stage, String>) -> Names {
+    let embedded::Names { accounts, keys, usage, scans, parking, .. } = wanted;
+    Names { accounts, keys, usage, scans, parking, queues }
+}

@@ -1,0 +1,181 @@
+"""Makes tests/parity/golden: small random checkpoints, and what HF transformers says of them.
+
+    python make_golden.py --gguf SmolLM2-135M-Instruct.Q4_1.gguf
+
+Each checkpoint is a folder with config.json, model.safetensors (f32) and golden.json: input ids and the
+outputs that crates/engine must reproduce. Weights are drawn wide, so that no part of a network could be left
+out unnoticed. `smollm.json` holds the same for the real model of the compact pack, whose weights are not
+copied. Needs torch, transformers, safetensors and gguf.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    FalconConfig,
+    FalconForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    RobertaConfig,
+    RobertaForSequenceClassification,
+)
+
+HERE = Path(__file__).parent
+GOLDEN = HERE / "golden"
+sys.path.insert(0, str(HERE.parent.parent / "models" / "training"))
+from smollm import load_model, load_tokenizer  # noqa: E402
+
+VOCAB = 97
+LENGTHS = (23, 2, 11)
+ENCODER = dict(
+    vocab_size=VOCAB, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48,
+    max_position_embeddings=40, type_vocab_size=2, num_labels=2, pad_token_id=1,
+)
+LLAMA = dict(
+    vocab_size=VOCAB, hidden_size=32, intermediate_size=40, num_attention_heads=4, num_key_value_heads=2,
+    max_position_embeddings=64,
+)
+FALCON = dict(
+    vocab_size=VOCAB, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, multi_query=True,
+    parallel_attn=True, new_decoder_architecture=False, alibi=False, bias=False, rope_theta=10000.0,
+)
+TEXTS = {
+    "prose": "The committee met on 14 March 2026 to consider the proposal. Nobody had read it, which did not keep "
+    "anyone from speaking. By noon they had agreed on lunch.",
+    "list": "Here are 3 key benefits:\n\n1. **Efficiency** \u2014 it saves time.\n2. **Clarity** \u2014 it's easy to follow.\n"
+    "\n3. **Scale**: 10,000+ users can't be wrong!\n",
+    "unicode": "Na\u00efve caf\u00e9 \u201cquotes\u201d, \u00a312.50, \u0645\u0631\u062d\u0628\u0627, \u65e5\u672c\u8a9e, \U0001f600\U0001f44d\U0001f3fd\tand\u00a0some  double   spaces; \u0663 and \u00bd are numbers.",
+}
+
+
+@torch.no_grad()
+def widen(model, seed):
+    """Draws every parameter anew: matrices wide enough that attention is not flat, norms around 1."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in model.named_parameters():
+        noise = torch.randn(parameter.shape, generator=generator)
+        norm = "norm" in name.lower() or "ln_f" in name
+        centre = 1.0 if norm and name.endswith("weight") else 0.0
+        parameter.copy_(centre + noise * (0.25 if parameter.dim() > 1 else 0.2))
+    return model.eval()
+
+
+def sequences(seed):
+    """Token ids of several lengths, without the padding id."""
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randint(2, VOCAB, (n,), generator=generator).tolist() for n in LENGTHS]
+
+
+def save(model, name, golden):
+    """Writes a checkpoint and its golden outputs."""
+    model.save_pretrained(GOLDEN / name)
+    (GOLDEN / name / "generation_config.json").unlink(missing_ok=True)
+    (GOLDEN / name / "golden.json").write_text(json.dumps(golden) + "\n")
+
+
+def letters():
+    """A WordPiece tokenizer whose pieces are single letters, framed as BERT's."""
+    pieces = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", *".,!?"]
+    pieces += [mark + chr(c) for mark in ("", "##") for c in range(ord("a"), ord("z") + 1)]
+    tokenizer = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(pieces)}, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    frame = [("[CLS]", 0), ("[SEP]", 2)]
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=frame)
+    tokenizer.enable_truncation(8)  # as published tokenizers do; the engine must not heed it
+    return tokenizer
+
+
+@torch.no_grad()
+def classifier(model, name, seed):
+    """Logits of each sequence by itself, and of a text."""
+    model, ids, tokenizer = widen(model, seed), sequences(seed), letters()
+    logits = lambda s: model(torch.tensor([s])).logits[0].tolist()
+    golden = {"ids": ids, "logits": [logits(s) for s in ids], "text": "What is written, and by whom?"}
+    (GOLDEN / name).mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(GOLDEN / name / "tokenizer.json"))
+    tokenizer.no_truncation()
+    golden["text_logits"] = logits(tokenizer.encode(golden["text"]).ids)
+    save(model, name, golden)
+
+
+@torch.no_grad()
+def states(model, sequence, layers):
+    """Logits [n, vocabulary] after each layer of `layers` and at the end, through the final norm and head."""
+    body = model.model if hasattr(model, "model") else model.transformer
+    norm = body.norm if hasattr(body, "norm") else body.ln_f
+    out = body(torch.tensor([sequence]), output_hidden_states=True)
+    tapped = [model.lm_head(norm(out.hidden_states[k]))[0] for k in layers]
+    return tapped, model.lm_head(out.last_hidden_state)[0]
+
+
+def token_scores(performer, observers, sequence):
+    """Per-token scores in nats, in f64, from logits [n, vocabulary]. See TokenScores in crates/engine."""
+    log_p = torch.log_softmax(performer[:-1].double(), -1)
+    p, actual = log_p.exp(), log_p.gather(1, torch.tensor(sequence[1:])[:, None])
+    mean = (p * log_p).sum(-1)
+    cross = [-(torch.softmax(o[:-1].double(), -1) * log_p).sum(-1) for o in observers]
+    return {
+        "nll": (-actual[:, 0]).tolist(),
+        "entropy": (-mean).tolist(),
+        "variance": ((p * log_p**2).sum(-1) - mean**2).tolist(),
+        "rank": ((log_p > actual).sum(-1) + 1).tolist(),
+        "cross": [c.tolist() for c in cross],
+    }
+
+
+def causal(model, name, seed, layers, observer=None):
+    """Token scores under the early exits at `layers` and, when given, under a second model."""
+    model, ids = widen(model, seed), sequences(seed)
+    golden = {"ids": ids, "layers": layers, "early_exit": [], "second_model": []}
+    for sequence in ids:
+        tapped, final = states(model, sequence, layers)
+        golden["early_exit"].append(token_scores(final, tapped, sequence))
+        if observer is not None:
+            golden["second_model"].append(token_scores(final, [states(observer, sequence, [])[1]], sequence))
+    save(model, name, golden)
+    return model
+
+
+def smollm(path):
+    """Tokens and mean scores of real texts under the compact pack's language model, in f32."""
+    model, tokenizer = load_model(path, torch.float32), load_tokenizer(path)
+    golden = []
+    for name, text in TEXTS.items():
+        ids = tokenizer.encode(text, add_special_tokens=False).ids
+        tapped, final = states(model, ids, [22, 27])
+        scores = token_scores(final, tapped, ids)
+        mean = lambda values: sum(values) / len(values)
+        golden.append({
+            "name": name, "text": text, "ids": ids, "log_perplexity": mean(scores["nll"]),
+            "cross_perplexity_22": mean(scores["cross"][0]), "cross_perplexity_27": mean(scores["cross"][1]),
+            "entropy": mean(scores["entropy"]),
+        })
+    (GOLDEN / "smollm.json").write_text(json.dumps(golden, indent=1) + "\n")
+
+
+def main():
+    """Writes everything anew."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gguf", required=True)
+    args = parser.parse_args()
+    classifier(BertForSequenceClassification(BertConfig(**ENCODER, hidden_act="gelu")), "bert", 1)
+    classifier(BertForSequenceClassification(BertConfig(**ENCODER, hidden_act="relu")), "bert_relu", 2)
+    classifier(RobertaForSequenceClassification(RobertaConfig(**ENCODER)), "roberta", 3)
+    tied = LlamaForCausalLM(LlamaConfig(**LLAMA, num_hidden_layers=2, tie_word_embeddings=True))
+    tied = causal(tied, "llama_tied", 4, [1])
+    untied = LlamaForCausalLM(LlamaConfig(**LLAMA, num_hidden_layers=3, tie_word_embeddings=False))
+    causal(untied, "llama", 5, [1, 2], observer=tied)
+    first = causal(FalconForCausalLM(FalconConfig(**FALCON)), "falcon", 6, [1])
+    causal(FalconForCausalLM(FalconConfig(**FALCON)), "falcon_instruct", 7, [1], observer=first)
+    smollm(args.gguf)
+
+
+if __name__ == "__main__":
+    main()

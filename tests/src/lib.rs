@@ -1,0 +1,25 @@
+//! What the end-to-end tests share: the compiled product on a folder of its own, and packs to run it with.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a harness fails its test by panicking")]
+
+pub mod packs;
+pub mod product;
+pub mod stack;
+pub mod texts;
+
+pub use product::Product;
+pub use stack::Stack;
+
+use std::path::{Path, PathBuf};
+
+/// A binary of this workspace, as `cargo build --release --workspace` left it beside the running test.
+pub fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    let path = test.ancestors().nth(2).expect("tests lie in target/PROFILE/deps").join(name);
+    assert!(path.is_file(), "{} is not there; run the tests with `make test`, which builds it", path.display());
+    path
+}
+
+/// The repository's root.
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace")
+}

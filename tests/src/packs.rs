@@ -1,0 +1,50 @@
+//! Packs to run the product with: the real compact one, and small ones made here.
+
+use crate::workspace;
+use std::path::{Path, PathBuf};
+
+/// The compact pack as `make models` put it together.
+pub fn compact() -> PathBuf {
+    let root = std::env::var_os("TRUTHLENS_MODELS").map_or_else(|| workspace().join(".truthlens/models"), PathBuf::from);
+    let pack = root.join("compact");
+    assert!(pack.join("pack.toml").is_file(), "{} is not there; run `make models`", pack.display());
+    pack
+}
+
+/// A pack with the heuristics stage alone: no model, so that a test of everything else starts at once.
+pub fn heuristics(folder: &Path) -> PathBuf {
+    let pack = folder.join("heuristics-pack");
+    std::fs::create_dir_all(&pack).unwrap();
+    std::fs::write(pack.join("pack.toml"), HEURISTICS).unwrap();
+    pack
+}
+
+/// A copy of the compact pack in which the files below `without` are missing.
+pub fn compact_without(folder: &Path, without: &str) -> PathBuf {
+    let (from, to) = (compact(), folder.join("incomplete-pack"));
+    for name in ["pack.toml", "encoder/config.json", "encoder/model.safetensors", "encoder/tokenizer.json"]
+        .into_iter()
+        .chain(["lm/SmolLM2-135M-Instruct.Q4_1.gguf"])
+        .filter(|name| !name.starts_with(without))
+    {
+        let target = to.join(name);
+        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(from.join(name).canonicalize().unwrap(), target).unwrap();
+    }
+    to
+}
+
+const HEURISTICS: &str = r#"
+name = "heuristics-only"
+version = "1"
+description = "for tests"
+[text]
+blend = { weights = { heuristics = 1.0 } }
+thresholds = { human = 0.4, ai_generated = 0.8 }
+[stages.heuristics.calibration]
+features = ["model_favourite_rate"]
+mean = [0.02]
+scale = [0.02]
+linear = [1.0]
+bias = 0.0
+"#;

@@ -1,0 +1,154 @@
+//! The embedded services without a server, and the compiled Lambda functions on the Lambda runtime API against them.
+
+use crate::binary;
+use cloud::{Accounts, Clients, Jobs, Names, Parking, Pepper, Scans, Usage};
+use lambda_simulator::Simulator;
+use scan::{Account, Pack, Plan, Stage};
+use serde_json::Value;
+use service::{Detect, DetectSettings, Recorder};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+use truthlens::data::DataDir;
+use truthlens::embedded::Embedded;
+use truthlens::installation::Installation;
+
+/// DynamoDB, SQS and S3 with our tables, queues and bucket.
+pub struct Stack {
+    /// The way to them.
+    pub clients: Clients,
+    /// What everything is called.
+    pub names: Names,
+    /// What keys are hashed with.
+    pub pepper: Pepper,
+    /// The pack that scans are judged by, and its folder.
+    pub pack: Arc<Pack>,
+    folder: PathBuf,
+    embedded: Embedded,
+    data: TempDir,
+}
+
+impl Stack {
+    /// Starts the services for a pack. Jobs that were received and not deleted are delivered again after
+    /// `visibility_timeout`.
+    pub async fn start(folder: &Path, visibility_timeout: Duration) -> Self {
+        let pack = Arc::new(Pack::parse(&std::fs::read_to_string(folder.join("pack.toml")).unwrap()).unwrap());
+        let data = tempfile::tempdir().unwrap();
+        let embedded = Embedded::start(data.path()).await.unwrap();
+        let stages: Vec<Stage> = pack.text_stages().filter(|stage| stage.is_neural()).collect();
+        let folder = folder.to_owned();
+        let Installation { clients, names, pepper, .. } =
+            Installation::whole(embedded.clients(), &DataDir::new(data.path()), &stages, visibility_timeout)
+                .await
+                .unwrap();
+        Self { clients, names, pepper, pack, folder, embedded, data }
+    }
+
+    /// The scans table.
+    pub fn scans(&self) -> Scans {
+        Scans::new(self.clients.dynamodb.clone(), self.names.scans.clone(), self.usage())
+    }
+
+    /// The usage table.
+    pub fn usage(&self) -> Usage {
+        Usage::new(self.clients.dynamodb.clone(), self.names.usage.clone())
+    }
+
+    /// Outcomes go here.
+    pub fn recorder(&self) -> Recorder {
+        Recorder::new(self.scans(), self.pack.clone())
+    }
+
+    /// The detect use case.
+    pub fn detect(&self) -> Detect {
+        let jobs = Jobs::new(self.clients.sqs.clone(), &self.names);
+        let parking = Parking::new(self.clients.s3.clone(), self.names.parking.clone());
+        Detect::new(self.pack.clone(), self.usage(), self.scans(), jobs, parking, DetectSettings::default())
+    }
+
+    /// An account on a plan.
+    pub async fn account(&self, name: &str, plan: Plan) -> Account {
+        let account = Account { id: name.parse().unwrap(), plan };
+        let accounts = Accounts::new(self.clients.dynamodb.clone(), self.names.accounts.clone());
+        accounts.put(&account).await.unwrap();
+        account
+    }
+
+    /// A key of an account, in the clear.
+    pub async fn key(&self, account: &Account) -> String {
+        let keys = cloud::Keys::new(self.clients.dynamodb.clone(), self.names.keys.clone(), self.pepper.clone());
+        keys.create(&account.id).await.unwrap().0.reveal().to_owned()
+    }
+
+    /// Starts a compiled function of this workspace on a simulated Lambda runtime API.
+    pub async fn function(&self, name: &str) -> Function {
+        let simulator = Simulator::builder().function_name(name).build().await.unwrap();
+        let api = simulator.runtime_api_url().trim_start_matches("http://").to_owned();
+        let endpoints = &self.embedded.endpoints;
+        let mut environment = BTreeMap::from([
+            ("AWS_LAMBDA_RUNTIME_API".to_owned(), api),
+            ("AWS_ENDPOINT_URL_DYNAMODB".to_owned(), endpoints.dynamodb.clone()),
+            ("AWS_ENDPOINT_URL_SQS".to_owned(), endpoints.sqs.clone()),
+            ("AWS_ENDPOINT_URL_S3".to_owned(), endpoints.s3.clone()),
+            ("KEY_PEPPER".to_owned(), std::fs::read_to_string(self.data.path().join("pepper")).unwrap()),
+            ("PACK_MANIFEST".to_owned(), self.folder.join("pack.toml").display().to_string()),
+            ("PACK_DIR".to_owned(), self.folder.display().to_string()),
+            ("WAIT_BUDGET_MS".to_owned(), "200".to_owned()),
+        ]);
+        let fixed = [
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_LAMBDA_FUNCTION_NAME", name),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", "log"),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", "stream"),
+            ("RUST_LOG", "warn"),
+        ];
+        environment.extend(fixed.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        environment.extend(self.names.to_env());
+        let child = Command::new(binary(name))
+            .envs(environment)
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        Function { simulator, child }
+    }
+}
+
+/// A compiled function and the runtime API that feeds it.
+pub struct Function {
+    simulator: Simulator,
+    child: Child,
+}
+
+impl Function {
+    /// Hands it an event and waits for its answer.
+    pub async fn invoke(&self, event: Value) -> Value {
+        let id = self.simulator.enqueue_payload(event).await;
+        let done = self.simulator.wait_for_invocation_complete(&id, Duration::from_secs(60)).await.unwrap();
+        done.response.expect("the function answers").payload
+    }
+
+    /// Hands it an event and does not wait.
+    pub async fn send(&self, event: Value) {
+        self.simulator.enqueue_payload(event).await;
+    }
+
+    /// Waits until it has been started on its first event or asks for one.
+    pub async fn ready(&self) {
+        let ready = self.simulator.wait_for(|| self.simulator.is_initialized(), Duration::from_secs(60)).await;
+        ready.expect("the function asks for its first event");
+    }
+
+    /// Ends the process without warning, as when its machine dies.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+}

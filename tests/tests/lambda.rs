@@ -1,0 +1,82 @@
+//! The compiled functions on the Lambda runtime API, with events as AWS sends them (`events/`).
+
+use end_to_end::product::data;
+use end_to_end::{Stack, packs, texts, workspace};
+use scan::Plan;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// A sample event, as AWS sends it.
+fn event(name: &str) -> Value {
+    let path = workspace().join("events").join(name);
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// The sample HTTP API event with this body and key.
+fn http(key: &str, body: &Value) -> Value {
+    let mut event = event("api-detect.json");
+    event["headers"]["authorization"] = json!(format!("Bearer {key}"));
+    event["body"] = json!(body.to_string());
+    event
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_function_answers_http_events() {
+    let folder = data();
+    let stack = Stack::start(&packs::heuristics(folder.path()), Duration::from_secs(60)).await;
+    let account = stack.account("cloudy", Plan::Pro).await;
+    let (key, api) = (stack.key(&account).await, stack.function("api").await);
+    let body = json!({"modality": "text", "input_type": "raw_text", "content": texts::HUMAN});
+
+    let answer = api.invoke(http(&key, &body)).await;
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    let scan: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+    assert_eq!(scan["status"], "completed");
+    assert_eq!(answer["headers"]["x-quota-used"], "1");
+
+    let refused = api.invoke(http("tl_live_wrong", &body)).await;
+    assert_eq!(refused["statusCode"], 401);
+    let refused: Value = serde_json::from_str(refused["body"].as_str().unwrap()).unwrap();
+    assert_eq!(refused["detail"]["code"], "invalid_token");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn api_and_inference_functions_make_a_verdict_together() {
+    let stack = Stack::start(&packs::compact(), Duration::from_secs(60)).await;
+    let account = stack.account("cloudy", Plan::Pro).await;
+    let key = stack.key(&account).await;
+    let (api, inference) = (stack.function("api").await, stack.function("inference").await);
+    let body = json!({"modality": "text", "input_type": "raw_text", "content": texts::MODEL});
+    let accepted = api.invoke(http(&key, &body)).await;
+    assert_eq!(accepted["statusCode"], 202, "nobody works on it yet: {accepted}");
+    let scan: Value = serde_json::from_str(accepted["body"].as_str().unwrap()).unwrap();
+
+    // One batch holds both stages' jobs and a message that is none.
+    let mut batch = event("inference-jobs.json");
+    let sample = batch["Records"][0].clone();
+    let mut records = vec![];
+    for stage in ["roberta", "binoculars"] {
+        let mut record = sample.clone();
+        record["messageId"] = json!(stage);
+        let content = json!({ "inline": texts::MODEL });
+        let job = json!({"account": "cloudy", "scan": scan["id"], "stage": stage, "content": content});
+        record["body"] = json!(job.to_string());
+        records.push(record);
+    }
+    let mut poison = sample;
+    poison["messageId"] = json!("poison");
+    poison["body"] = json!("no job at all");
+    records.push(poison);
+    batch["Records"] = json!(records);
+    let response = inference.invoke(batch).await;
+    assert_eq!(response, json!({"batchItemFailures": [{"itemIdentifier": "poison"}]}), "only the poison comes again");
+
+    let mut get = event("api-get-scan.json");
+    let path = format!("/v1/scans/{}", scan["id"].as_str().unwrap());
+    get["rawPath"] = json!(path);
+    get["requestContext"]["http"]["path"] = json!(path);
+    get["headers"]["authorization"] = json!(format!("Bearer {key}"));
+    let found = api.invoke(get).await;
+    let found: Value = serde_json::from_str(found["body"].as_str().unwrap()).unwrap();
+    assert_eq!((&found["status"], &found["verdict"]), (&json!("completed"), &json!("ai_generated")), "{found}");
+}
