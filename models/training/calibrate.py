@@ -2,10 +2,11 @@
 
     python calibrate.py --rows heuristics.jsonl roberta.jsonl lm/features.jsonl --toml out.toml
 
-A row is {"id", "source", "label", "style"?, "words", STAGE: {feature: number}}; the files are joined
-by id. A stage is fitted on every row that has it, the blend on the rows that have all stages. A stage is a quadratic logistic: z = clip((x - mean) / scale, -4, 4), logit = bias +
-linear . z + sum over i <= j of quadratic_ij z_i z_j. Everything reported is out of sample: a row's
-probability comes from a fit without its source (without its genre for dated-human and own-2026). Give no rows of a stage for texts that its model was trained on.
+A row is {"id", "source", "label", "style"?, "genre"?, "words", STAGE: {feature: number}}, as `truthlens eval --rows`
+writes them; the files are joined by id. A stage is fitted on every row that has it, the blend on the rows that have
+all stages. A stage is a quadratic logistic: z = clip((x - mean) / scale, -4, 4), logit = bias + linear . z + sum over
+i <= j of quadratic_ij z_i z_j. Everything reported is out of sample: a row's probability comes from a fit without its
+source (without its genre for dated-human and own-2026). Give no rows of a stage for texts that its model was trained on.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from common import RECENT_SOURCES, ranking, read_jsonl, report
+from texts import RECENT_SOURCES, ranking, read_jsonl, report
 
 STAGES = ("heuristics", "roberta", "binoculars")
 FEATURES = {
@@ -246,14 +247,14 @@ def blend_toml(weights, platt, thresholds):
     """The TOML of the blend and the thresholds."""
     listed = ", ".join(f"{s} = {w}" for s, w in weights.items())
     return "\n".join([
-        "[blend]",
+        "[text.blend]",
         f"weights = {{ {listed} }}",
         "",
-        "[blend.calibration]",
+        "[text.blend.calibration]",
         f"slope = {platt[0]:.6g}",
         f"intercept = {platt[1]:.6g}",
         "",
-        "[thresholds]",
+        "[text.thresholds]",
         f"ai_generated = {thresholds[0]}",
         f"human = {thresholds[1]}",
     ])

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from tokenizers import Tokenizer
 from transformers import BertForSequenceClassification
 
-from common import load_texts
+from texts import load_texts
 from evaluate_encoder import content_ids, frame, windows_of
 from train_encoder import build_model
 from vocabulary import trim_tokenizer

@@ -15,7 +15,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import BertForSequenceClassification
 
-from common import load_texts, report
+from texts import load_texts, report
 
 WINDOW = 254
 TOKENS_PER_BATCH = 4096

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from common import load_texts, read_jsonl
+from texts import load_texts, read_jsonl
 from smollm import load_model, load_tokenizer
 
 OBSERVERS = (22, 27)

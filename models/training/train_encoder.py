@@ -23,7 +23,7 @@ from tokenizers import Tokenizer
 from transformers import BertConfig, BertForSequenceClassification
 
 from augment import augment, crop
-from common import load_texts, report
+from texts import load_texts, report
 from evaluate_encoder import content_ids, frame, score, write_rows
 from vocabulary import save_tokenizer, trim_embeddings, trim_tokenizer
 

@@ -1,5 +1,4 @@
 //! `make bench`: what the README's performance table says, measured in one run on this machine.
-#![allow(clippy::unwrap_used, reason = "a benchmark that cannot run should say so and stop")]
 
 use api::{App, router};
 use end_to_end::product::data;
@@ -83,7 +82,8 @@ async fn api_alone() {
     let stack = Stack::start(&packs::heuristics(folder.path()), Duration::from_secs(60)).await;
     let mut settings = DetectSettings::default();
     settings.rate.per_minute = u64::MAX / 2;
-    let app = App::new(&stack.clients, &stack.names, stack.pepper.clone(), stack.pack.clone(), settings, Duration::ZERO);
+    let app =
+        App::new(&stack.clients, &stack.names, stack.pepper.clone(), stack.pack.clone(), settings, Duration::ZERO);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/v1/detect", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router(app)).await });

@@ -1,5 +1,4 @@
 //! What the end-to-end tests share: the compiled product on a folder of its own, and packs to run it with.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a harness fails its test by panicking")]
 
 pub mod packs;
 pub mod product;

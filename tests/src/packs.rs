@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// The compact pack as `make models` put it together.
 pub fn compact() -> PathBuf {
-    let root = std::env::var_os("TRUTHLENS_MODELS").map_or_else(|| workspace().join(".truthlens/models"), PathBuf::from);
+    let root =
+        std::env::var_os("TRUTHLENS_MODELS").map_or_else(|| workspace().join(".truthlens/models"), PathBuf::from);
     let pack = root.join("compact");
     assert!(pack.join("pack.toml").is_file(), "{} is not there; run `make models`", pack.display());
     pack

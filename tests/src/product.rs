@@ -42,7 +42,11 @@ impl Product {
             url = line.split("listening on ").nth(1).and_then(|rest| rest.split(',').next()).map(str::to_owned);
         }
         // Keeps reading, so that the server never blocks on a full pipe.
-        tokio::spawn(async move { while let Ok(Some(line)) = errors.next_line().await { eprintln!("  {line}") } });
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = errors.next_line().await {
+                eprintln!("  {line}")
+            }
+        });
         let mut this = Self { url: url.unwrap(), demo_key: None, child, client: Client::new() };
         this.demo_key = this.printed_key().await;
         this

@@ -112,12 +112,8 @@ impl Stack {
         ];
         environment.extend(fixed.map(|(name, value)| (name.to_owned(), value.to_owned())));
         environment.extend(self.names.to_env());
-        let child = Command::new(binary(name))
-            .envs(environment)
-            .stdout(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
+        let child =
+            Command::new(binary(name)).envs(environment).stdout(Stdio::null()).kill_on_drop(true).spawn().unwrap();
         Function { simulator, child }
     }
 }

@@ -43,7 +43,10 @@ async fn eval_reports_what_it_measured() {
     assert!(table.contains("own"), "{table}");
     let report: Value = serde_json::from_slice(&std::fs::read(out).unwrap()).unwrap();
     for part in [&report["overall"], &report["sources"][0]] {
-        assert_eq!((part["n_human"].as_u64(), part["n_ai"].as_u64(), part["auroc"].as_f64()), (Some(10), Some(10), Some(1.0)));
+        assert_eq!(
+            (part["n_human"].as_u64(), part["n_ai"].as_u64(), part["auroc"].as_f64()),
+            (Some(10), Some(10), Some(1.0))
+        );
         for figure in ["tpr_at_1_fpr", "tpr_at_5_fpr", "ece"] {
             assert!(part[figure].is_f64(), "{figure}");
         }
@@ -79,6 +82,12 @@ async fn what_stands_in_the_way_of_a_start_is_said_in_one_line() {
     let port = running.url.rsplit(':').next().unwrap();
     one_line(run(&["serve", "--port", port, "--data-dir", &other, "--pack", &pack], "").await, "cannot listen on port");
     let below_a_file = format!("{pack}/pack.toml/below");
-    one_line(run(&["serve", "--data-dir", &below_a_file, "--pack", &pack], "").await, "cannot write to the data folder");
-    one_line(run(&["serve", "--port", "0", "--data-dir", &other, "--pack", "nowhere"], "").await, "models pull nowhere");
+    one_line(
+        run(&["serve", "--data-dir", &below_a_file, "--pack", &pack], "").await,
+        "cannot write to the data folder",
+    );
+    one_line(
+        run(&["serve", "--port", "0", "--data-dir", &other, "--pack", "nowhere"], "").await,
+        "models pull nowhere",
+    );
 }

@@ -47,7 +47,11 @@ async fn the_documented_clients_work_unchanged() {
 
     let python = run("python3", &[], &client(scripts.path(), "detect.py", &product, &key)).await;
     let said = String::from_utf8(python.stdout).unwrap();
-    assert!(said.starts_with("Verdict: ") && said.trim_end().ends_with("%)"), "{said}{python:?}", python = python.stderr);
+    assert!(
+        said.starts_with("Verdict: ") && said.trim_end().ends_with("%)"),
+        "{said}{python:?}",
+        python = python.stderr
+    );
 
     // The documented content is three words, so the documented client shows the documented message.
     let typescript = client(scripts.path(), "detect.ts", &product, &key);

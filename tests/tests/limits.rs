@@ -73,7 +73,10 @@ async fn without_a_good_key_nothing_happens_not_even_reading_the_body() {
         assert_eq!((status.as_u16(), &body["detail"]["code"]), (401, &json!("invalid_token")), "{key}");
     }
     let response = reqwest::Client::new().post(format!("{}/v1/detect", product.url)).send().await.unwrap();
-    assert_eq!((response.status().as_u16(), &response.headers()["www-authenticate"]), (401, &"Bearer".parse().unwrap()));
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["www-authenticate"]),
+        (401, &"Bearer".parse().unwrap())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

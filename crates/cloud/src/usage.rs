@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{AttributeValue as Value, ReturnValue, Update};
 use scan::{AccountId, Plan};
-use time::{Duration, Month, OffsetDateTime};
+use time::{Duration, OffsetDateTime};
 
 /// Quota and rate counters.
 #[derive(Debug, Clone)]
@@ -197,7 +197,7 @@ fn month_key(at: OffsetDateTime) -> String {
 
 fn next_month(at: OffsetDateTime) -> OffsetDateTime {
     let start = at - Duration::days(i64::from(at.day()) - 1);
-    let days = i64::from(Month::from(start.month()).length(start.year()));
+    let days = i64::from(start.month().length(start.year()));
     (start + Duration::days(days)).replace_time(time::Time::MIDNIGHT)
 }
 

@@ -59,7 +59,6 @@ pub const FIRST_PERSON: &[&str] = &[
 
 /// Second person.
 #[rustfmt::skip]
-#[rustfmt::skip]
 pub const SECOND_PERSON: &[&str] = &[
     "you", "you'd", "you'll", "you're", "you've", "your", "yours", "yourself",
 ];

@@ -4,7 +4,7 @@ use crate::App;
 use crate::error::ApiError;
 use crate::extract::Caller;
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use scan::report::Details;
 use scan::{Scan, ScanReport};
@@ -74,8 +74,9 @@ pub async fn list(
 pub async fn get(
     State(app): State<App>,
     Caller(account): Caller,
-    Path(id): Path<String>,
+    path: Result<Path<String>, PathRejection>,
 ) -> Result<Json<ScanAnswer>, ApiError> {
+    let Path(id) = path.map_err(|_| ServiceError::NotFound)?;
     let id = id.parse().map_err(|_| ServiceError::NotFound)?;
     let scan = app.detect.look(&account.id, id).await?;
     let report = ScanReport::new(&scan, OffsetDateTime::now_utc());

@@ -53,6 +53,8 @@ pub struct Eval {
 struct RowLine<'a> {
     #[serde(flatten)]
     row: &'a Row,
+    /// What kind of text it is, where the data set says so.
+    genre: Option<String>,
     #[serde(flatten)]
     features: BTreeMap<Stage, Features>,
 }
@@ -90,9 +92,9 @@ impl Eval {
         let mut progress = RowProgress::new(samples.len());
         let mut judged = stream::iter(samples).map(|sample| judge_one(judge, sample, self.stage)).buffered(CONCURRENCY);
         let mut rows = Vec::new();
-        while let Some((row, features)) = judged.try_next().await? {
+        while let Some((row, genre, features)) = judged.try_next().await? {
             if let Some(out) = &mut out {
-                serde_json::to_writer(&mut *out, &RowLine { row: &row, features })?;
+                serde_json::to_writer(&mut *out, &RowLine { row: &row, genre, features })?;
                 out.write_all(b"\n")?;
             }
             rows.push(row);
@@ -106,7 +108,11 @@ impl Eval {
     }
 }
 
-async fn judge_one(judge: &Judge, sample: Sample, only: Option<Stage>) -> Result<(Row, BTreeMap<Stage, Features>)> {
+async fn judge_one(
+    judge: &Judge,
+    sample: Sample,
+    only: Option<Stage>,
+) -> Result<(Row, Option<String>, BTreeMap<Stage, Features>)> {
     let mut row = Row {
         id: sample.id,
         source: sample.source,
@@ -117,7 +123,7 @@ async fn judge_one(judge: &Judge, sample: Sample, only: Option<Stage>) -> Result
         verdict: None,
     };
     // Texts that the API refuses count as unscored.
-    let Ok(text) = Text::parse(sample.text) else { return Ok((row, BTreeMap::new())) };
+    let Ok(text) = Text::parse(sample.text) else { return Ok((row, sample.genre, BTreeMap::new())) };
     row.words = text.words();
     let Judged { scan, readings } = judge.judge(&text, only).await?;
     match only {
@@ -130,7 +136,7 @@ async fn judge_one(judge: &Judge, sample: Sample, only: Option<Stage>) -> Result
         }
     }
     let features = readings.into_iter().map(|(stage, reading)| (stage, mean_features(&reading))).collect();
-    Ok((row, features))
+    Ok((row, sample.genre, features))
 }
 
 /// The windows' features, weighted by their tokens.

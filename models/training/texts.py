@@ -1,4 +1,4 @@
-"""Shared by the training scripts: reading the data, cleaning text, ranking metrics."""
+"""Labelled texts: reading the data, cleaning text, ranking metrics."""
 
 import json
 import re

