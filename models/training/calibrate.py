@@ -3,10 +3,11 @@
     python calibrate.py --rows heuristics.jsonl roberta.jsonl lm/features.jsonl --toml out.toml
 
 A row is {"id", "source", "label", "style"?, "genre"?, "words", STAGE: {feature: number}}, as `truthlens eval --rows`
-writes them; the files are joined by id. A stage is fitted on every row that has it, the blend on the rows that have
+writes them; the files are joined by id. A stage is fitted on every row that has it, the blend on the rows of 50 words and more that have
 all stages. A stage is a quadratic logistic: z = clip((x - mean) / scale, -4, 4), logit = bias + linear . z + sum over
-i <= j of quadratic_ij z_i z_j. Everything reported is out of sample: a row's probability comes from a fit without its
-source (without its genre for dated-human and own-2026). Give no rows of a stage for texts that its model was trained on.
+i <= j of quadratic_ij z_i z_j. What is reported is out of sample unless it says otherwise: a row's probability comes from a fit
+without its source (without its genre for dated-human and own-2026). The thresholds are set on the scores of the numbers
+as shipped. Give no rows of a stage for texts that its model was trained on.
 """
 
 import argparse
@@ -36,6 +37,8 @@ FEATURES = {
 }
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 CLIP = 4.0
+# Below this a text is never called AI-generated (scan::text::SHORT_WORDS), so it has no say in blend and thresholds.
+SHORT_WORDS = 50
 MAX_FPR, MAX_SOURCE_FPR, SOURCE_SIZE, MAX_AI_BELOW = 0.01, 0.03, 80, 0.10
 
 
@@ -270,21 +273,26 @@ def main():
     args = parser.parse_args()
     chosen = {**FEATURES, **{s: f.split(",") for s, f in (given.split("=") for given in args.features)}}
     joined, stages = join(args.rows)
-    rows = [row for row in joined if all(s in row for s in stages)]
-    probabilities, fragments = {}, []
+    rows = [row for row in joined if all(s in row for s in stages) and row["words"] >= SHORT_WORDS]
+    probabilities, shipped, fragments = {}, {}, []
     for stage in stages:
         features = chosen.get(stage) or list(rows[0][stage])
         having = [row for row in joined if stage in row]
         fitted, by_id = calibrate_stage(having, stage, features, stage not in args.plain)
         probabilities[stage] = np.array([by_id[row["id"]] for row in rows])
+        shipped[stage] = predict(fitted, np.array([[r[stage][f] for f in features] for r in rows], dtype=float))
         fragments.append(stage_toml(stage, features, fitted))
         print_table(f"{stage} ({', '.join(features)}), fitted on {len(having)}", rows, probabilities[stage])
     weights = fit_weights(rows, probabilities)
     blended = sum(w * probabilities[s] for s, w in weights.items())
     platt = fit_platt(rows, blended)
     confidence = sigmoid(platt[0] * logit(blended) + platt[1])
-    thresholds = fit_thresholds(rows, confidence)
+    shipped = sigmoid(platt[0] * logit(sum(w * shipped[s] for s, w in weights.items())) + platt[1])
+    thresholds = fit_thresholds(rows, shipped)
     print_table(f"blend {weights}", rows, confidence)
+    print("\nVerdicts of the numbers as shipped, which were fitted on these rows too:")
+    print_verdicts(rows, shipped, thresholds)
+    print("\nVerdicts out of sample:")
     print_verdicts(rows, confidence, thresholds)
     toml = "\n\n".join([*fragments, blend_toml(weights, platt, thresholds)]) + "\n"
     Path(args.toml).write_text(toml, encoding="utf-8")
