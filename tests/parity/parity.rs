@@ -7,8 +7,8 @@ use engine::features::features;
 use engine::files::ModelFiles;
 use engine::gguf::Gguf;
 use engine::models::bert::Bert;
-use engine::models::falcon::Falcon;
-use engine::models::llama::Llama;
+use engine::models::falcon;
+use engine::models::llama;
 use engine::models::roberta::Roberta;
 use engine::models::{CausalLm, Packed, SequenceClassifier};
 use engine::scoring::{Observer, Scorer, TokenScores};
@@ -128,13 +128,13 @@ fn scorer_agrees(make: impl Fn() -> Scorer, ids: &[Vec<u32>], theirs: &[ScoresGo
 fn llama(name: &str) -> Box<dyn CausalLm> {
     let files = files(name);
     let config = files.config().unwrap();
-    Box::new(files.load(DType::F32, &Device::Cpu, |vb| Llama::load(vb, &config)).unwrap())
+    Box::new(files.load(DType::F32, &Device::Cpu, |vb| llama::load(vb, &config)).unwrap())
 }
 
 fn falcon(name: &str) -> Box<dyn CausalLm> {
     let files = files(name);
     let config = files.config().unwrap();
-    Box::new(files.load(DType::F32, &Device::Cpu, |vb| Falcon::load(vb, &config)).unwrap())
+    Box::new(files.load(DType::F32, &Device::Cpu, |vb| falcon::load(vb, &config)).unwrap())
 }
 
 fn causal_agrees(load: fn(&str) -> Box<dyn CausalLm>, performer: &str, observer: Option<&str>) {
@@ -171,11 +171,11 @@ fn half_precision_agrees_within_its_means() {
         match name {
             "llama" => {
                 let config = files.config().unwrap();
-                Box::new(files.load(DType::F16, &Device::Cpu, |vb| Llama::load(vb, &config)).unwrap())
+                Box::new(files.load(DType::F16, &Device::Cpu, |vb| llama::load(vb, &config)).unwrap())
             }
             _ => {
                 let config = files.config().unwrap();
-                Box::new(files.load(DType::F16, &Device::Cpu, |vb| Falcon::load(vb, &config)).unwrap())
+                Box::new(files.load(DType::F16, &Device::Cpu, |vb| falcon::load(vb, &config)).unwrap())
             }
         }
     };
@@ -233,7 +233,7 @@ fn smollm_from_gguf_tokenises_and_scores_as_pytorch_does() {
     let mut gguf = Gguf::open(&smollm()).unwrap();
     let config = gguf.config().unwrap();
     let tokenizer = tokenizer_gguf::tokenizer(&gguf).unwrap();
-    let model = gguf.load(&config, DType::F32, &Device::Cpu, |vb| Llama::load(vb, &config)).unwrap();
+    let model = gguf.load(&config, DType::F32, &Device::Cpu, |vb| llama::load(vb, &config)).unwrap();
     let scorer = Scorer::new(Box::new(model), Observer::Layers(vec![22, 27])).unwrap();
     let golden: Vec<TextGolden> = read("smollm.json");
     for text in &golden {

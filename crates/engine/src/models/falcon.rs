@@ -1,12 +1,13 @@
 //! Falcon-7B (Almazrouei et al., 2023, arXiv:2311.16867): multi-query attention and feed-forward side by side
 //! after one LayerNorm, rotary positions, no biases.
 
+use super::Packed;
 use super::attention::{Sight, attend};
+use super::decoder::{Decoder, DecoderLayer};
 use super::rotary::{Angles, RopeConfig, Rotary};
-use super::{CausalLm, Packed};
 use crate::kernels;
-use candle_core::{Device, Module, Result, Tensor, bail};
-use candle_nn::{Embedding, LayerNorm, Linear, VarBuilder, embedding, layer_norm};
+use candle_core::{Module, Result, Tensor, bail};
+use candle_nn::{LayerNorm, Linear, VarBuilder, embedding, layer_norm};
 use serde::Deserialize;
 
 /// The members of HF's `config.json` that shape a Falcon.
@@ -73,8 +74,9 @@ impl Layer {
             heads,
         })
     }
+}
 
-    /// `[tokens, hidden]` to the same.
+impl DecoderLayer for Layer {
     fn forward(&self, x: &Tensor, angles: &Angles, batch: &Packed) -> Result<Tensor> {
         let normed = self.norm.forward(x)?;
         let qkv = self.qkv.forward(&normed)?.reshape((x.dim(0)?, self.heads + 2, ()))?;
@@ -87,70 +89,27 @@ impl Layer {
     }
 }
 
-/// A Falcon with its head.
-pub struct Falcon {
-    embedding: Embedding,
-    layers: Vec<Layer>,
-    norm: LayerNorm,
-    head: Linear,
-    rotary: Rotary,
-}
-
-impl Falcon {
-    /// Loads `FalconForCausalLM` weights of the 7B layout under their HF names.
-    pub fn load(vb: VarBuilder, config: &Config) -> Result<Self> {
-        let (vocab, hidden) = (config.vocab_size, config.hidden_size);
-        if config.new_decoder_architecture || config.alibi || config.bias {
-            bail!("only the Falcon-7B layout is supported: no new decoder architecture, ALiBi or biases")
-        }
-        if !config.multi_query || !config.parallel_attn {
-            bail!("only the Falcon-7B layout is supported: multi-query, parallel attention")
-        }
-        if config.num_attention_heads == 0 {
-            bail!("a Falcon has at least one attention head")
-        }
-        let model = vb.pp("transformer");
-        let embedding = embedding(vocab, hidden, model.pp("word_embeddings"))?;
-        let head = match vb.contains_tensor("lm_head.weight") {
-            true => vb.get((vocab, hidden), "lm_head.weight")?,
-            false => embedding.embeddings().clone(),
-        };
-        let layers =
-            (0..config.num_hidden_layers).map(|i| Layer::load(model.pp("h").pp(i), config)).collect::<Result<_>>()?;
-        let norm = layer_norm(hidden, config.layer_norm_epsilon, model.pp("ln_f"))?;
-        let rotary = Rotary::new(hidden / config.num_attention_heads, &config.rope)?;
-        Ok(Self { embedding, layers, norm, head: Linear::new(head, None), rotary })
+/// Loads `FalconForCausalLM` weights of the 7B layout under their HF names.
+pub fn load(vb: VarBuilder, config: &Config) -> Result<Decoder> {
+    let (vocab, hidden) = (config.vocab_size, config.hidden_size);
+    if config.new_decoder_architecture || config.alibi || config.bias {
+        bail!("only the Falcon-7B layout is supported: no new decoder architecture, ALiBi or biases")
     }
-}
-
-impl CausalLm for Falcon {
-    fn vocab_size(&self) -> usize {
-        self.embedding.embeddings().dims()[0]
+    if !config.multi_query || !config.parallel_attn {
+        bail!("only the Falcon-7B layout is supported: multi-query, parallel attention")
     }
-
-    fn layers(&self) -> usize {
-        self.layers.len()
+    if config.num_attention_heads == 0 {
+        bail!("a Falcon has at least one attention head")
     }
-
-    fn device(&self) -> &Device {
-        self.embedding.embeddings().device()
-    }
-
-    fn forward(&self, batch: &Packed, taps: &[usize]) -> Result<Vec<Tensor>> {
-        let mut x = self.embedding.forward(&batch.ids_tensor(self.device())?)?;
-        let angles = self.rotary.angles(batch, x.dtype(), x.device())?;
-        let mut states = Vec::with_capacity(taps.len() + 1);
-        for (i, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(&x, &angles, batch)?;
-            if taps.contains(&(i + 1)) {
-                states.push(self.norm.forward(&x)?);
-            }
-        }
-        states.push(self.norm.forward(&x)?);
-        Ok(states)
-    }
-
-    fn head(&self, hidden: &Tensor) -> Result<Tensor> {
-        self.head.forward(hidden)
-    }
+    let model = vb.pp("transformer");
+    let embedding = embedding(vocab, hidden, model.pp("word_embeddings"))?;
+    let head = match vb.contains_tensor("lm_head.weight") {
+        true => vb.get((vocab, hidden), "lm_head.weight")?,
+        false => embedding.embeddings().clone(),
+    };
+    let layer = |i| Ok::<Box<dyn DecoderLayer>, _>(Box::new(Layer::load(model.pp("h").pp(i), config)?));
+    let layers = (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?;
+    let norm = layer_norm(hidden, config.layer_norm_epsilon, model.pp("ln_f"))?;
+    let rotary = Rotary::new(hidden / config.num_attention_heads, &config.rope)?;
+    Ok(Decoder { embedding, layers, norm: Box::new(norm), head: Linear::new(head, None), rotary })
 }

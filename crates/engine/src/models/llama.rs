@@ -1,12 +1,13 @@
 //! Llama (Touvron et al., 2023, arXiv:2302.13971): RMSNorm, rotary positions, grouped-query attention, SwiGLU.
 
 use super::attention::{Sight, attend};
+use super::decoder::{Decoder, DecoderLayer};
 use super::rotary::{Angles, Rotary};
 pub use super::rotary::{RopeConfig, RopeParameters};
-use super::{CausalLm, Packed, stack};
+use super::{Packed, stack};
 use crate::kernels;
-use candle_core::{Device, Module, Result, Tensor, bail};
-use candle_nn::{Embedding, Linear, RmsNorm, VarBuilder, embedding, rms_norm};
+use candle_core::{Module, Result, Tensor, bail};
+use candle_nn::{Linear, RmsNorm, VarBuilder, embedding, rms_norm};
 use serde::Deserialize;
 
 /// The members of HF's `config.json` that shape a Llama.
@@ -89,8 +90,9 @@ impl Layer {
             dim,
         })
     }
+}
 
-    /// `[tokens, hidden]` to the same.
+impl DecoderLayer for Layer {
     fn forward(&self, x: &Tensor, angles: &Angles, batch: &Packed) -> Result<Tensor> {
         let n = x.dim(0)?;
         let qkv = self.qkv.forward(&self.input_norm.forward(x)?)?.reshape((n, (), self.dim))?;
@@ -103,69 +105,25 @@ impl Layer {
     }
 }
 
-/// A Llama with its head.
-pub struct Llama {
-    embedding: Embedding,
-    layers: Vec<Layer>,
-    norm: RmsNorm,
-    head: Linear,
-    rotary: Rotary,
-}
-
-impl Llama {
-    /// Loads `LlamaForCausalLM` weights under their HF names.
-    pub fn load(vb: VarBuilder, config: &Config) -> Result<Self> {
-        let (vocab, hidden) = (config.vocab_size, config.hidden_size);
-        if config.attention_bias || config.mlp_bias {
-            bail!("a Llama with biases is not supported")
-        }
-        let (heads, shared) = (config.num_attention_heads, config.shared_heads());
-        if shared == 0 || heads % shared != 0 {
-            bail!("{heads} query heads cannot share {shared} key heads")
-        }
-        let model = vb.pp("model");
-        let embedding = embedding(vocab, hidden, model.pp("embed_tokens"))?;
-        let head = match config.tie_word_embeddings {
-            true => embedding.embeddings().clone(),
-            false => vb.pp("lm_head").get((vocab, hidden), "weight")?,
-        };
-        let layers = (0..config.num_hidden_layers)
-            .map(|i| Layer::load(model.pp("layers").pp(i), config))
-            .collect::<Result<_>>()?;
-        let norm = rms_norm(hidden, config.rms_norm_eps, model.pp("norm"))?;
-        let rotary = Rotary::new(config.head_dim(), &config.rope)?;
-        Ok(Self { embedding, layers, norm, head: Linear::new(head, None), rotary })
+/// Loads `LlamaForCausalLM` weights under their HF names.
+pub fn load(vb: VarBuilder, config: &Config) -> Result<Decoder> {
+    let (vocab, hidden) = (config.vocab_size, config.hidden_size);
+    if config.attention_bias || config.mlp_bias {
+        bail!("a Llama with biases is not supported")
     }
-}
-
-impl CausalLm for Llama {
-    fn vocab_size(&self) -> usize {
-        self.embedding.embeddings().dims()[0]
+    let (heads, shared) = (config.num_attention_heads, config.shared_heads());
+    if shared == 0 || heads % shared != 0 {
+        bail!("{heads} query heads cannot share {shared} key heads")
     }
-
-    fn layers(&self) -> usize {
-        self.layers.len()
-    }
-
-    fn device(&self) -> &Device {
-        self.embedding.embeddings().device()
-    }
-
-    fn forward(&self, batch: &Packed, taps: &[usize]) -> Result<Vec<Tensor>> {
-        let mut x = self.embedding.forward(&batch.ids_tensor(self.device())?)?;
-        let angles = self.rotary.angles(batch, x.dtype(), x.device())?;
-        let mut states = Vec::with_capacity(taps.len() + 1);
-        for (i, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(&x, &angles, batch)?;
-            if taps.contains(&(i + 1)) {
-                states.push(self.norm.forward(&x)?);
-            }
-        }
-        states.push(self.norm.forward(&x)?);
-        Ok(states)
-    }
-
-    fn head(&self, hidden: &Tensor) -> Result<Tensor> {
-        self.head.forward(hidden)
-    }
+    let model = vb.pp("model");
+    let embedding = embedding(vocab, hidden, model.pp("embed_tokens"))?;
+    let head = match config.tie_word_embeddings {
+        true => embedding.embeddings().clone(),
+        false => vb.pp("lm_head").get((vocab, hidden), "weight")?,
+    };
+    let layer = |i| Ok::<Box<dyn DecoderLayer>, _>(Box::new(Layer::load(model.pp("layers").pp(i), config)?));
+    let layers = (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?;
+    let norm = rms_norm(hidden, config.rms_norm_eps, model.pp("norm"))?;
+    let rotary = Rotary::new(config.head_dim(), &config.rope)?;
+    Ok(Decoder { embedding, layers, norm: Box::new(norm), head: Linear::new(head, None), rotary })
 }

@@ -6,6 +6,7 @@
 
 mod attention;
 pub mod bert;
+pub mod decoder;
 mod encoder;
 pub mod falcon;
 pub mod llama;

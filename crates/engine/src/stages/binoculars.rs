@@ -3,8 +3,8 @@
 use crate::features::features;
 use crate::files::ModelFiles;
 use crate::gguf::Gguf;
-use crate::models::falcon::{self, Falcon};
-use crate::models::llama::{self, Llama};
+use crate::models::falcon;
+use crate::models::llama;
 use crate::models::{CausalLm, Packed};
 use crate::scheduler::{Model, Worker};
 use crate::scoring::{Observer, Scorer, TokenScores};
@@ -102,16 +102,16 @@ fn causal_lm(
         (Architecture::Llama, Format::Gguf) => {
             let mut gguf = Gguf::open(files.gguf()?)?;
             let config = gguf.config()?;
-            let llama = gguf.load(&config, dtype, device, |vb| Llama::load(vb, &config))?;
+            let llama = gguf.load(&config, dtype, device, |vb| llama::load(vb, &config))?;
             return Ok((Box::new(llama), tokenizer_gguf::tokenizer(&gguf)?));
         }
         (Architecture::Llama, Format::Safetensors) => {
             let config: llama::Config = files.config()?;
-            Box::new(files.load(dtype, device, |vb| Llama::load(vb, &config))?)
+            Box::new(files.load(dtype, device, |vb| llama::load(vb, &config))?)
         }
         (Architecture::Falcon, Format::Safetensors) => {
             let config: falcon::Config = files.config()?;
-            Box::new(files.load(dtype, device, |vb| Falcon::load(vb, &config))?)
+            Box::new(files.load(dtype, device, |vb| falcon::load(vb, &config))?)
         }
         (architecture, format) => {
             let reason = format!("{architecture:?} from {format:?} is not a causal language model it can load");
