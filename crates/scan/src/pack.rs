@@ -274,4 +274,20 @@ mod tests {
         assert!(refused("44136f", "44136F").contains("sha256"));
         assert!(refused("bias = 0.0 }\n        [stages.roberta]", "bias = nan }\n[stages.roberta]").contains("finite"));
     }
+
+    #[test]
+    fn the_shipped_manifests_parse_and_the_reference_blend_gives_the_documented_example() {
+        let compact = Pack::parse(include_str!("../../../models/compact/pack.toml")).unwrap();
+        assert!(compact.files().all(|file| file.sha256.is_some() && file.bytes.is_some()));
+        let reference = Pack::parse(include_str!("../../../models/reference/pack.toml")).unwrap();
+        let score = |x| crate::Probability::new(x).unwrap();
+        let scores = BTreeMap::from([
+            (Stage::Heuristics, score(0.82)),
+            (Stage::Roberta, score(0.79)),
+            (Stage::Binoculars, score(0.91)),
+        ]);
+        let confidence = reference.text.blend.confidence(&scores).unwrap();
+        assert_eq!(confidence.rounded(), 0.87);
+        assert_eq!(reference.text.thresholds.verdict(confidence), crate::Verdict::AiGenerated);
+    }
 }
