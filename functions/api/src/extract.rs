@@ -2,11 +2,12 @@
 
 use crate::App;
 use crate::error::ApiError;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH};
+use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use cloud::RateUse;
+use http_body_util::BodyExt;
 use scan::Account;
 use service::ServiceError;
 
@@ -44,19 +45,28 @@ impl FromRequestParts<App> for AdmittedCaller {
     }
 }
 
+/// Of a body over [`MAX_BODY`], this many bytes are read and thrown away before the refusal is sent. A client that is
+/// cut off while it still sends sees a broken connection instead of the answer.
+const MAX_DISCARDED: usize = 32 * 1024 * 1024;
+
 /// A body of at most [`MAX_BODY`] bytes. Not read before the extractors above have passed.
-pub struct LimitedBody(pub Bytes);
+pub struct LimitedBody(pub Vec<u8>);
 
 impl FromRequest<App> for LimitedBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request<Body>, _: &App) -> Result<Self, ApiError> {
-        let announced = request.headers().get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-        if announced.is_some_and(|n| n > MAX_BODY) {
-            return Err(ServiceError::BodyTooLarge { limit: MAX_BODY }.into());
+        let (mut body, mut bytes, mut received) = (request.into_body(), Vec::new(), 0);
+        // A body that breaks off ends the loop; what came of it is no JSON, and nobody reads the answer.
+        while let Some(Ok(frame)) = body.frame().await {
+            let Ok(data) = frame.into_data() else { continue };
+            received += data.len();
+            if received <= MAX_BODY {
+                bytes.extend_from_slice(&data);
+            } else if received > MAX_BODY + MAX_DISCARDED {
+                break;
+            }
         }
-        // It fails on a body that grows past the limit, and on one that breaks off; then nobody reads the answer.
-        let bytes = to_bytes(request.into_body(), MAX_BODY).await;
-        bytes.map(Self).map_err(|_| ServiceError::BodyTooLarge { limit: MAX_BODY }.into())
+        if received > MAX_BODY { Err(ServiceError::BodyTooLarge { limit: MAX_BODY }.into()) } else { Ok(Self(bytes)) }
     }
 }
