@@ -11,6 +11,7 @@ use clap::Args;
 use engine::Engine;
 use scan::{Account, Pack, Plan};
 use service::{DetectSettings, Inference, Recorder};
+use std::io::Write;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,12 +121,24 @@ async fn greet(installation: &Installation, data: &DataDir, url: &str, pack: &Pa
     }
     installation.accounts().put(&Account { id: demo.clone(), plan: Plan::Business }).await?;
     let (key, _) = installation.keys().create(&demo).await?;
-    println!("API key of the demo account (Business plan; shown this once):\n\n  {}\n", key.reveal());
-    println!("Try it:\n\n  curl {url}/v1/detect \\\n    -H \"Authorization: Bearer {}\" \\", key.reveal());
-    println!("    -H \"Content-Type: application/json\" \\");
-    println!(
-        "    -d '{{\"modality\": \"text\", \"input_type\": \"raw_text\", \"content\": \"Paste a text here; fifty words or more give a reliable answer.\"}}'\n"
+    let key = key.reveal();
+    let content = "Paste a text here; fifty words or more give a reliable answer.";
+    let welcome = format!(
+        r#"API key of the demo account (Business plan; shown this once):
+
+  {key}
+
+Try it:
+
+  curl {url}/v1/detect \
+    -H "Authorization: Bearer {key}" \
+    -H "Content-Type: application/json" \
+    -d '{{"modality": "text", "input_type": "raw_text", "content": "{content}"}}'
+
+"#
     );
+    // Whoever read the key and went away does not stop the server, as `println!` would.
+    let _ = std::io::stdout().write_all(welcome.as_bytes());
     Ok(())
 }
 
