@@ -5,8 +5,8 @@ use cloud::{CloudError, Jobs, Parking, QuotaUse, RateLimit, RateUse, Scans, Usag
 use futures::future::try_join_all;
 use scan::report::TextFeatures;
 use scan::{
-    Account, Failure, JobContent, Modality, Normalised, Outcome, Pack, Scan, ScanId, Stage, StageJob, State, Text,
-    Warning,
+    Account, Failure, JobContent, Modality, Normalised, Outcome, Pack, Reading, Scan, ScanId, Stage, StageJob, State,
+    Text, Warning,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -92,7 +92,7 @@ impl Detect {
     /// Runs the inline stages. The scan is final if there are no others.
     fn examine(&self, account: &Account, text: &Text, received_at: OffsetDateTime) -> Result<Scan, ServiceError> {
         let normalised = Normalised::new(text.as_str());
-        let mut scan = examine(&self.pack, text, &normalised, received_at)?;
+        let (mut scan, _) = examine(&self.pack, text, &normalised, received_at)?;
         scan.account = account.id.clone();
         scan.deadline = received_at + self.settings.deadline;
         if scan.is_complete() {
@@ -159,13 +159,14 @@ impl Detect {
     }
 }
 
-/// A scan of `text` with its inline outcomes, for nobody's account and without a deadline.
+/// A scan of `text` with its inline outcomes, for nobody's account and without a deadline, and what the heuristics
+/// measured for it.
 pub(crate) fn examine(
     pack: &Pack,
     text: &Text,
     normalised: &Normalised,
     received_at: OffsetDateTime,
-) -> Result<Scan, ServiceError> {
+) -> Result<(Scan, Reading), ServiceError> {
     let reading = detectors::measure(normalised);
     let mut warnings = text.warnings(normalised);
     if !detectors::looks_english(&reading) {
@@ -175,7 +176,7 @@ pub(crate) fn examine(
     if let (Some(outcome), Some(spec)) = (outcomes.get_mut(&Stage::Heuristics), pack.stages.get(&Stage::Heuristics)) {
         *outcome = Some(Outcome::of_reading(&reading, &spec.calibration, normalised, &TextFeatures::NAMES)?);
     }
-    Ok(Scan {
+    let scan = Scan {
         id: ScanId::new(),
         account: scan::AccountId::nobody(),
         modality: Modality::Text,
@@ -186,5 +187,6 @@ pub(crate) fn examine(
         warnings,
         outcomes,
         state: State::Processing,
-    })
+    };
+    Ok((scan, reading))
 }

@@ -50,9 +50,9 @@ impl Judge {
     /// Runs every stage, or `only` one, and ends the scan.
     pub async fn judge(&self, text: &Text, only: Option<Stage>) -> Result<Judged, JudgeError> {
         let normalised = Normalised::new(text.as_str());
-        let mut scan = examine(&self.pack, text, &normalised, OffsetDateTime::now_utc())?;
+        let (mut scan, heuristics) = examine(&self.pack, text, &normalised, OffsetDateTime::now_utc())?;
         scan.outcomes.retain(|stage, _| only.is_none_or(|only| only == *stage));
-        let mut readings = BTreeMap::from([(Stage::Heuristics, detectors::measure(&normalised))]);
+        let mut readings = BTreeMap::from([(Stage::Heuristics, heuristics)]);
         for (stage, outcome) in scan.outcomes.iter_mut().filter(|(_, outcome)| outcome.is_none()) {
             let Some(spec) = self.pack.stages.get(stage) else { continue };
             let reading = match self.engine.read(*stage, normalised.as_str()).await {

@@ -1,9 +1,9 @@
 //! `truthlens detect`: one text, no server.
 
-use super::{DataArgs, PackArgs, judge, text};
+use super::{DataArgs, PackArgs, judge};
 use anyhow::{Context, Result};
 use clap::Args;
-use scan::{ScanReport, Stage};
+use scan::{ScanReport, Stage, Text};
 use std::io::Read;
 use std::path::PathBuf;
 use time::OffsetDateTime;
@@ -31,7 +31,7 @@ pub struct Detect {
 impl Detect {
     /// Judges and prints.
     pub async fn run(self) -> Result<()> {
-        let text = text(self.read()?)?;
+        let text = Text::parse(self.read()?)?;
         let judged = judge(&self.pack, &self.data.data()).await?.judge(&text, None).await?;
         let report = ScanReport::new(&judged.scan, OffsetDateTime::now_utc());
         if self.json {

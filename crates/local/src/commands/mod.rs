@@ -10,7 +10,7 @@ use crate::data::DataDir;
 use anyhow::{Context, Result};
 use clap::Args;
 use engine::{Device, Engine};
-use scan::{Pack, Text};
+use scan::Pack;
 use service::Judge;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -72,9 +72,4 @@ async fn judge(pack: &PackArgs, data: &DataDir) -> Result<Judge> {
     let (folder, pack) = pack.open(data)?;
     let engine = load_engine(folder, pack.clone()).await?;
     Ok(Judge::new(pack, engine))
-}
-
-/// A text within its limits, or the reason why not.
-fn text(content: String) -> Result<Text> {
-    Ok(Text::parse(content)?)
 }
