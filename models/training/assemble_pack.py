@@ -1,6 +1,6 @@
 """Writes the compact pack's manifest from the fitted numbers and the files as they are.
 
-    python assemble_pack.py --fitted fitted.toml --gguf SmolLM2-135M-Instruct.Q4_1.gguf --version 2026.11.1 \\
+    python assemble_pack.py --fitted fitted.toml fitted-images.toml --gguf SmolLM2-135M-Instruct.Q4_1.gguf --version 2026.11.1 \\
         --out ../compact/pack.toml
 """
 
@@ -9,18 +9,18 @@ import hashlib
 from pathlib import Path
 
 HEADER = """# The compact pack: what `make run` judges with. Written by models/training/assemble_pack.py; the numbers are fitted by
-# models/training/calibrate.py on texts that the models were not trained on. See README.md beside this file.
+# models/training/calibrate.py and calibrate_images.py on content that the models were not trained on. See README.md
+# beside this file.
 name = "compact"
 version = "{version}"
-description = "MiniLM encoder and SmolLM2-135M; two CPU cores are enough; English text"
+description = "MiniLM encoder, SmolLM2-135M, EfficientNet-Lite0; two CPU cores are enough; English text, images"
 """
 
 ENCODER = """[stages.roberta.model]
 architecture = "bert"
 directory = "encoder"
 format = "safetensors"
-window = 254
-max_windows = 64
+input = {{ text = {{ window = 254, max_windows = 64 }} }}
 files = [
 {files}
 ]
@@ -31,9 +31,18 @@ LANGUAGE_MODEL = """# The observer is the performer itself, read after an earlie
 architecture = "llama"
 directory = "lm"
 format = "gguf"
-window = 256
-max_windows = 32
+input = {{ text = {{ window = 256, max_windows = 32 }} }}
 observer = {{ early_exit = {{ layers = [22, 27] }} }}
+files = [
+{files}
+]
+"""
+
+CLASSIFIER = """[stages.classifier.model]
+architecture = "efficientnet_lite"
+directory = "classifier"
+format = "safetensors"
+input = {{ image = {{ size = 224, views = 3 }} }}
 files = [
 {files}
 ]
@@ -53,18 +62,20 @@ def entry(file, path, source):
 def main():
     """Reads, hashes, writes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fitted", type=Path, required=True, help="what calibrate.py wrote")
+    parser.add_argument("--fitted", type=Path, required=True, nargs="+", help="what the calibrations wrote")
     parser.add_argument("--gguf", type=Path, required=True)
     parser.add_argument("--version", required=True)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     names = ("config.json", "model.safetensors", "tokenizer.json")
     encoder = [entry(args.out.parent / "encoder" / name, f"encoder/{name}", BUNDLED) for name in names]
+    classifier = [entry(args.out.parent / "classifier" / name, f"classifier/{name}", BUNDLED) for name in names[:2]]
     parts = [
         HEADER.format(version=args.version),
-        args.fitted.read_text(encoding="utf-8"),
+        *(fitted.read_text(encoding="utf-8") for fitted in args.fitted),
         ENCODER.format(files="\n".join(encoder)),
         LANGUAGE_MODEL.format(files=entry(args.gguf, f"lm/{args.gguf.name}", WHEEL)),
+        CLASSIFIER.format(files="\n".join(classifier)),
     ]
     args.out.write_text("\n".join(parts), encoding="utf-8")
 

@@ -3,32 +3,39 @@
     python make_golden.py --gguf SmolLM2-135M-Instruct.Q4_1.gguf
 
 Each checkpoint is a folder with config.json, model.safetensors (f32) and golden.json: input ids and the
-outputs that crates/engine must reproduce. Weights are drawn wide, so that no part of a network could be left
+outputs that crates/engine must reproduce; for vision models, the pixels of several views. Weights are drawn wide, so that no part of a network could be left
 out unnoticed. `smollm.json` holds the same for the real model of the compact pack, whose weights are not
 copied. Needs torch, transformers, safetensors and gguf.
 """
 
 import argparse
+import base64
 import json
 import sys
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
     FalconConfig,
     FalconForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
     RobertaConfig,
     RobertaForSequenceClassification,
+    ViTConfig,
+    ViTForImageClassification,
 )
 
 HERE = Path(__file__).parent
 GOLDEN = HERE / "golden"
 sys.path.insert(0, str(HERE.parent.parent / "models" / "training"))
+from efficientnet import VARIANTS, EfficientNetLite  # noqa: E402
 from smollm import load_model, load_tokenizer  # noqa: E402
 
 VOCAB = 97
@@ -45,6 +52,10 @@ FALCON = dict(
     vocab_size=VOCAB, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, multi_query=True,
     parallel_attn=True, new_decoder_architecture=False, alibi=False, bias=False, rope_theta=10000.0,
 )
+VISION = dict(
+    hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48, image_size=24, patch_size=8,
+)
+VIEWS = 3
 TEXTS = {
     "prose": "The committee met on 14 March 2026 to consider the proposal. Nobody had read it, which did not keep "
     "anyone from speaking. By noon they had agreed on lunch.",
@@ -60,7 +71,7 @@ def widen(model, seed):
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in model.named_parameters():
         noise = torch.randn(parameter.shape, generator=generator)
-        norm = "norm" in name.lower() or "ln_f" in name
+        norm = any(part in name.lower() for part in ("norm", "layrnorm", "ln_f", "_bn"))
         centre = 1.0 if norm and name.endswith("weight") else 0.0
         parameter.copy_(centre + noise * (0.25 if parameter.dim() > 1 else 0.2))
     return model.eval()
@@ -103,6 +114,58 @@ def classifier(model, name, seed):
     tokenizer.no_truncation()
     golden["text_logits"] = logits(tokenizer.encode(golden["text"]).ids)
     save(model, name, golden)
+
+
+@torch.no_grad()
+def images(model, name, seed, size, mean, std, normalisation="preprocessor_config.json"):
+    """Writes the golden outputs of `model`, which gives logits [views, labels], on views of random blocks and noise."""
+    folder, generator = GOLDEN / name, torch.Generator().manual_seed(seed)
+    blocks = torch.nn.functional.interpolate(torch.rand((VIEWS, 3, 4, 4), generator=generator), size=(size, size))
+    noise = torch.rand((VIEWS, 3, size, size), generator=generator)
+    views = ((0.7 * blocks + 0.3 * noise) * 255).byte()
+    mean, std = torch.tensor(mean), torch.tensor(std)
+    x = (views / 255 - mean[:, None, None]) / std[:, None, None]
+    rgb = base64.b64encode(views.permute(0, 2, 3, 1).contiguous().numpy().tobytes()).decode()
+    golden = {"pixels": {"size": size, "rgb": rgb}, "logits": model(x).tolist()}
+    (folder / "golden.json").write_text(json.dumps(golden) + "\n")
+    path = folder / normalisation
+    config = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps(config | {"image_mean": mean.tolist(), "image_std": std.tolist()}, indent=2) + "\n")
+
+
+def vit(name, seed):
+    """A sharded checkpoint."""
+    config = ViTConfig(**VISION, id2label={0: "artificial", 1: "human"}, label2id={"artificial": 0, "human": 1})
+    model = widen(ViTForImageClassification(config), seed)
+    model.save_pretrained(GOLDEN / name, max_shard_size="32KB")
+    images(lambda x: model(x).logits, name, seed, VISION["image_size"], [0.5, 0.5, 0.5], [0.5, 0.5, 0.5])
+
+
+def clip(name, seed):
+    """A CLIP tower, and UnivFD's linear head beside it."""
+    model = widen(CLIPVisionModelWithProjection(CLIPVisionConfig(**VISION, projection_dim=16)), seed)
+    model.save_pretrained(GOLDEN / name)
+    head = widen(torch.nn.Linear(16, 1), seed)
+    save_file({"fc.weight": head.weight, "fc.bias": head.bias}, GOLDEN / name / "head.safetensors")
+    mean, std = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
+    images(lambda x: head(model(x).image_embeds), name, seed, VISION["image_size"], mean, std)
+
+
+@torch.no_grad()
+def efficientnet(name, seed, width, depth, size):
+    """A narrow EfficientNet-Lite on views whose sides no stride divides."""
+    VARIANTS[name] = (width, depth, size)
+    model, generator = widen(EfficientNetLite(name), seed), torch.Generator().manual_seed(seed)
+    # Statistics of what comes by, so that ReLU6 neither saturates nor silences a deep network of random weights.
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0
+    model.train()(torch.randn((16, 3, size, size), generator=generator))
+    (GOLDEN / name).mkdir(parents=True, exist_ok=True)
+    save_file(model.eval().export(), GOLDEN / name / "model.safetensors")
+    config = {"model_type": "efficientnet-lite", "image_size": size, "width": width, "depth": depth}
+    (GOLDEN / name / "config.json").write_text(json.dumps(config))
+    images(lambda x: model(x)[:, None], name, seed, size, [127 / 255] * 3, [128 / 255] * 3, "config.json")
 
 
 @torch.no_grad()
@@ -174,6 +237,10 @@ def main():
     causal(untied, "llama", 5, [1, 2], observer=tied)
     first = causal(FalconForCausalLM(FalconConfig(**FALCON)), "falcon", 6, [1])
     causal(FalconForCausalLM(FalconConfig(**FALCON)), "falcon_instruct", 7, [1], observer=first)
+    vit("vit", 8)
+    clip("clip", 9)
+    efficientnet("efficientnet", 10, 0.1, 1.0, 37)
+    efficientnet("efficientnet_deep", 11, 0.1, 1.2, 64)
     smollm(args.gguf)
 
 

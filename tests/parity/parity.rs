@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod images;
+
 use candle_core::{DType, Device};
 use engine::features::features;
 use engine::files::ModelFiles;
@@ -273,8 +275,7 @@ async fn smollm_as_a_stage_gives_windows_and_segments() -> Result<(), EngineErro
         architecture = 'llama'
         format = 'gguf'
         directory = '{folder}'
-        window = 256
-        max_windows = 2
+        input = {{ text = {{ window = 256, max_windows = 2 }} }}
         observer = {{ early_exit = {{ layers = [22] }} }}
         files = [{{ path = '{folder}/SmolLM2-135M-Instruct.Q4_1.gguf', source = {{ bundled = {{}} }} }}]"
     );

@@ -1,10 +1,13 @@
 //! What the end-to-end tests share: the compiled product on a folder of its own, and packs to run it with.
 
 pub mod packs;
+pub mod peer;
+pub mod pictures;
 pub mod product;
 pub mod stack;
 pub mod texts;
 
+pub use peer::Peer;
 pub use product::Product;
 pub use stack::Stack;
 

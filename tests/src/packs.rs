@@ -25,7 +25,7 @@ pub fn compact_without(folder: &Path, without: &str) -> PathBuf {
     let (from, to) = (compact(), folder.join("incomplete-pack"));
     for name in ["pack.toml", "encoder/config.json", "encoder/model.safetensors", "encoder/tokenizer.json"]
         .into_iter()
-        .chain(["lm/SmolLM2-135M-Instruct.Q4_1.gguf"])
+        .chain(["lm/SmolLM2-135M-Instruct.Q4_1.gguf", "classifier/config.json", "classifier/model.safetensors"])
         .filter(|name| !name.starts_with(without))
     {
         let target = to.join(name);
@@ -34,6 +34,33 @@ pub fn compact_without(folder: &Path, without: &str) -> PathBuf {
     }
     to
 }
+
+/// A pack with the inline stages of both modalities and no model.
+pub fn inline(folder: &Path) -> PathBuf {
+    let pack = folder.join("inline-pack");
+    std::fs::create_dir_all(&pack).unwrap();
+    std::fs::write(pack.join("pack.toml"), [HEURISTICS, INLINE_IMAGE].concat()).unwrap();
+    pack
+}
+
+const INLINE_IMAGE: &str = r#"
+[image]
+blend = { weights = { metadata = 0.3, frequency = 0.2 } }
+thresholds = { human = 0.35, ai_generated = 0.8 }
+proven = 0.95
+[stages.metadata.calibration]
+features = ["proven", "camera"]
+mean = [0.0, 0.0]
+scale = [1.0, 1.0]
+linear = [20.0, -1.0]
+bias = 0.0
+[stages.frequency.calibration]
+features = ["fft_smoothness"]
+mean = [0.5]
+scale = [0.2]
+linear = [0.1]
+bias = 0.0
+"#;
 
 const HEURISTICS: &str = r#"
 name = "heuristics-only"

@@ -1,11 +1,12 @@
 //! The embedded services without a server, and the compiled Lambda functions on the Lambda runtime API against them.
 
 use crate::binary;
-use cloud::{Accounts, Clients, Jobs, Names, Parking, Pepper, Scans, Usage};
+use cloud::{Accounts, Clients, Jobs, Names, Parking, Pepper, Scans, Uploads, Usage};
+use fetch::{AddressPolicy, FetchLimits, Fetcher, SystemResolver};
 use lambda_simulator::Simulator;
 use scan::{Account, Pack, Plan, Stage};
-use serde_json::Value;
-use service::{Detect, DetectSettings, Recorder};
+use serde_json::{Value, json};
+use service::{Detect, DetectSettings, Recorder, Sources};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -39,7 +40,7 @@ impl Stack {
         let pack = Arc::new(Pack::parse(&std::fs::read_to_string(folder.join("pack.toml")).unwrap()).unwrap());
         let data = tempfile::tempdir().unwrap();
         let embedded = Embedded::start(data.path()).await.unwrap();
-        let stages: Vec<Stage> = pack.text_stages().filter(|stage| stage.is_neural()).collect();
+        let stages: Vec<Stage> = pack.neural_stages().collect();
         let folder = folder.to_owned();
         let Installation { clients, names, pepper, .. } =
             Installation::whole(embedded.clients(), &DataDir::new(data.path()), &stages, visibility_timeout)
@@ -67,7 +68,10 @@ impl Stack {
     pub fn detect(&self) -> Detect {
         let jobs = Jobs::new(self.clients.sqs.clone(), &self.names);
         let parking = Parking::new(self.clients.s3.clone(), self.names.parking.clone());
-        Detect::new(self.pack.clone(), self.usage(), self.scans(), jobs, parking, DetectSettings::default())
+        let uploads = Uploads::new(self.clients.s3.clone(), self.names.parking.clone());
+        let fetcher = Fetcher::new(AddressPolicy::public_only(), Arc::new(SystemResolver), FetchLimits::default());
+        let sources = Sources::new(fetcher, uploads);
+        Detect::new(self.pack.clone(), self.usage(), self.scans(), jobs, parking, sources, DetectSettings::default())
     }
 
     /// An account on a plan.
@@ -82,6 +86,28 @@ impl Stack {
     pub async fn key(&self, account: &Account) -> String {
         let keys = cloud::Keys::new(self.clients.dynamodb.clone(), self.names.keys.clone(), self.pepper.clone());
         keys.create(&account.id).await.unwrap().0.reveal().to_owned()
+    }
+
+    /// Takes one job of a stage from its queue, as the event source mapping would hand it to the function.
+    pub async fn receive(&self, stage: Stage) -> Option<Value> {
+        let received = self
+            .clients
+            .sqs
+            .receive_message()
+            .queue_url(&self.names.queues[&stage])
+            .wait_time_seconds(5)
+            .message_system_attribute_names("ApproximateReceiveCount".into())
+            .send()
+            .await
+            .unwrap();
+        let message = received.messages?.into_iter().next()?;
+        let count = message.attributes.iter().flatten().next().map(|(_, count)| count.clone());
+        let record = json!({
+            "messageId": message.message_id, "receiptHandle": message.receipt_handle, "body": message.body,
+            "attributes": {"ApproximateReceiveCount": count}, "messageAttributes": {}, "eventSource": "aws:sqs",
+            "awsRegion": "us-east-1",
+        });
+        Some(json!({ "Records": [record] }))
     }
 
     /// Starts a compiled function of this workspace on a simulated Lambda runtime API.

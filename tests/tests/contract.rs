@@ -2,7 +2,7 @@
 //! (`tests/clients/`; their indentation, which the reference's text form lost, is put back).
 
 use end_to_end::product::{answer, create_key, data};
-use end_to_end::{Product, packs, texts, workspace};
+use end_to_end::{Product, packs, pictures, texts, workspace};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -22,7 +22,12 @@ fn client(folder: &Path, name: &str, product: &Product, key: &str) -> PathBuf {
 }
 
 async fn run(program: &str, arguments: &[&str], script: &Path) -> Output {
+    run_in(Path::new("."), program, arguments, script).await
+}
+
+async fn run_in(folder: &Path, program: &str, arguments: &[&str], script: &Path) -> Output {
     let mut command = Command::new(program);
+    command.current_dir(folder);
     // `make test` puts what the clients import here.
     command.env("PYTHONPATH", workspace().join(".truthlens/clients"));
     command.args(arguments).arg(script).output().await.unwrap_or_else(|e| panic!("{program}: {e}"))
@@ -64,6 +69,62 @@ async fn the_documented_clients_work_unchanged() {
     let said = String::from_utf8(node.stdout).unwrap();
     let words: Vec<&str> = said.split_whitespace().collect();
     assert!(["human", "mixed", "ai_generated"].contains(&words[0]) && words[1].parse::<f64>().is_ok(), "{said}");
+}
+
+#[tokio::test]
+async fn the_documented_image_clients_work_unchanged() {
+    let (data, scripts) = (data(), data());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let photo = pictures::photo(320, 240, 1);
+    let served = photo.clone();
+    let site = axum::Router::new().route("/photo.jpg", axum::routing::get(async move || served));
+    tokio::spawn(async move { axum::serve(listener, site).await });
+    let product = Product::start(data.path(), &packs::compact(), &["--fetch-allow", &address]).await;
+    let key = product.demo_key.clone().unwrap();
+    std::fs::write(scripts.path().join("photo.jpg"), &photo).unwrap();
+    let signed = pictures::png_with_text(320, 240, &[("parameters", pictures::PARAMETERS)]);
+    std::fs::write(scripts.path().join("suspicious_photo.jpg"), signed).unwrap();
+
+    let is_image_scan = |scan: &Value| scan["modality"] == "image" && scan["details"]["features"]["format"] == "JPEG";
+    let shell = client(scripts.path(), "detect_image.sh", &product, &key);
+    let shell = run_in(scripts.path(), "bash", &[], &shell).await;
+    let scan: Value = serde_json::from_slice(&shell.stdout).unwrap();
+    assert!(is_image_scan(&scan), "{scan}");
+
+    let by_url = client(scripts.path(), "detect_url.sh", &product, &key);
+    replace(&by_url, "https://example.com", &format!("http://{address}"));
+    let by_url = run_in(scripts.path(), "sh", &[], &by_url).await;
+    let scan: Value = serde_json::from_slice(&by_url.stdout).unwrap();
+    assert!(is_image_scan(&scan), "{scan}");
+
+    // The documented function, called.
+    let python = client(scripts.path(), "detect_image.py", &product, &key);
+    let function = std::fs::read_to_string(&python).unwrap();
+    let call = format!("{function}\nimport json\nprint(json.dumps(detect_image_file(\"photo.jpg\", \"{key}\")))\n");
+    std::fs::write(&python, call).unwrap();
+    let python = run_in(scripts.path(), "python3", &[], &python).await;
+    let scan: Value = serde_json::from_slice(&python.stdout).unwrap();
+    assert!(is_image_scan(&scan), "{scan}");
+
+    // Quotes inside an f-string's braces need Python 3.12; older ones want the other kind.
+    let legacy = client(scripts.path(), "check_image.py", &product, &key);
+    replace(&legacy, "https://truthlensbyai.online", &product.url);
+    replace(&legacy, "your_truthlens_api_key", &key);
+    replace(&legacy, "{result[\"confidence\"]}", "{result['confidence']}");
+    let suspicious = run_in(scripts.path(), "python3", &[], &legacy).await;
+    let said = String::from_utf8_lossy(&suspicious.stdout).into_owned();
+    assert!(said.starts_with("AI Generated! Confidence: 0.9"), "{said}{suspicious:?}");
+    replace(&legacy, "suspicious_photo.jpg", "photo.jpg");
+    let authentic = run_in(scripts.path(), "python3", &[], &legacy).await;
+    let said = String::from_utf8_lossy(&authentic.stdout).into_owned();
+    assert!(["Looks authentic.", "AI Generated!"].iter().any(|answer| said.starts_with(answer)), "{authentic:?}");
+}
+
+fn replace(file: &Path, from: &str, to: &str) {
+    let text = std::fs::read_to_string(file).unwrap();
+    assert!(text.contains(from), "{from} in {}", file.display());
+    std::fs::write(file, text.replace(from, to)).unwrap();
 }
 
 /// What a TypeScript compiler does to the documented client: its one annotation goes.

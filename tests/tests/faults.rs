@@ -5,33 +5,12 @@ use end_to_end::product::{answer, create_key, data};
 use end_to_end::{Product, Stack, packs, texts};
 use scan::{Failure, Outcome, Plan, Probability, ScanReport, Stage, StageScore, State, Text};
 use serde_json::{Value, json};
+use service::DetectRequest;
 use std::time::Duration;
 use time::OffsetDateTime;
 
-fn text() -> Text {
-    Text::parse(texts::MODEL.to_owned()).unwrap()
-}
-
-/// Takes one job of a stage from its queue, as the event source mapping would hand it to the function.
-async fn receive(stack: &Stack, stage: Stage) -> Option<Value> {
-    let received = stack
-        .clients
-        .sqs
-        .receive_message()
-        .queue_url(&stack.names.queues[&stage])
-        .wait_time_seconds(5)
-        .message_system_attribute_names("ApproximateReceiveCount".into())
-        .send()
-        .await
-        .unwrap();
-    let message = received.messages?.into_iter().next()?;
-    let count = message.attributes.iter().flatten().next().map(|(_, count)| count.clone());
-    let record = json!({
-        "messageId": message.message_id, "receiptHandle": message.receipt_handle, "body": message.body,
-        "attributes": {"ApproximateReceiveCount": count}, "messageAttributes": {}, "eventSource": "aws:sqs",
-        "awsRegion": "us-east-1",
-    });
-    Some(json!({ "Records": [record] }))
+fn text() -> DetectRequest {
+    DetectRequest::Text(Text::parse(texts::MODEL.to_owned()).unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -52,13 +31,13 @@ async fn a_worker_killed_in_the_middle_of_a_job_is_replaced_and_the_scan_ends_on
     let stack = Stack::start(&packs::compact(), Duration::from_secs(2)).await;
     let (detect, account) = (stack.detect(), stack.account("steady", Plan::Pro).await);
     // Long enough that the worker is in the middle of it when it dies.
-    let long = Text::parse(texts::MODEL.repeat(20)).unwrap();
-    let begun = detect.begin(&account, &long, OffsetDateTime::now_utc()).await.unwrap();
+    let long = DetectRequest::Text(Text::parse(texts::MODEL.repeat(20)).unwrap());
+    let begun = detect.begin(&account, long, OffsetDateTime::now_utc()).await.unwrap();
     let id = begun.scan.id;
 
     let first = stack.function("inference").await;
     first.ready().await;
-    first.send(receive(&stack, Stage::Binoculars).await.unwrap()).await;
+    first.send(stack.receive(Stage::Binoculars).await.unwrap()).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     first.kill().await;
     let scan = stack.scans().get(&account.id, id).await.unwrap().unwrap();
@@ -66,7 +45,7 @@ async fn a_worker_killed_in_the_middle_of_a_job_is_replaced_and_the_scan_ends_on
 
     let second = stack.function("inference").await;
     for stage in [Stage::Binoculars, Stage::Roberta] {
-        let event = receive(&stack, stage).await.expect("the job is delivered again");
+        let event = stack.receive(stage).await.expect("the job is delivered again");
         assert_eq!(second.invoke(event).await, json!({"batchItemFailures": []}));
     }
     let scan = stack.scans().get(&account.id, id).await.unwrap().unwrap();
@@ -78,10 +57,10 @@ async fn a_worker_killed_in_the_middle_of_a_job_is_replaced_and_the_scan_ends_on
 async fn a_job_delivered_twice_and_a_late_outcome_change_nothing() {
     let stack = Stack::start(&packs::compact(), Duration::from_secs(60)).await;
     let (detect, account) = (stack.detect(), stack.account("twice", Plan::Pro).await);
-    let id = detect.begin(&account, &text(), OffsetDateTime::now_utc()).await.unwrap().scan.id;
+    let id = detect.begin(&account, text(), OffsetDateTime::now_utc()).await.unwrap().scan.id;
     let worker = stack.function("inference").await;
     for stage in [Stage::Roberta, Stage::Binoculars] {
-        let event = receive(&stack, stage).await.unwrap();
+        let event = stack.receive(stage).await.unwrap();
         assert_eq!(worker.invoke(event.clone()).await, json!({"batchItemFailures": []}));
         assert_eq!(worker.invoke(event).await, json!({"batchItemFailures": []}));
     }
@@ -99,7 +78,7 @@ async fn of_many_concurrent_finalisers_one_writes_and_all_see_the_same_end() {
     let folder = data();
     let stack = Stack::start(&packs::compact_without(folder.path(), "nothing"), Duration::from_secs(60)).await;
     let (detect, account) = (stack.detect(), stack.account("race", Plan::Free).await);
-    let scan = detect.begin(&account, &text(), OffsetDateTime::now_utc()).await.unwrap().scan;
+    let scan = detect.begin(&account, text(), OffsetDateTime::now_utc()).await.unwrap().scan;
     let recorder = stack.recorder();
     let ends = futures::future::join_all((0..16).map(|_| recorder.finalise(scan.clone()))).await;
     let ends: Vec<_> = ends.into_iter().map(|end| end.unwrap().unwrap().state).collect();
@@ -113,7 +92,7 @@ async fn a_scan_in_which_every_stage_fails_is_refunded_once() {
     let stack = Stack::start(&pack, Duration::from_secs(60)).await;
     let (detect, account) = (stack.detect(), stack.account("unlucky", Plan::Free).await);
     let now = OffsetDateTime::now_utc();
-    let scan = detect.begin(&account, &text(), now).await.unwrap().scan;
+    let scan = detect.begin(&account, text(), now).await.unwrap().scan;
     assert_eq!(stack.usage().used(&account.id, now).await.unwrap(), 1);
     let broken = Outcome::Failed(Failure::Broken);
     for _ in 0..2 {
@@ -136,7 +115,7 @@ fn neural_only(folder: &std::path::Path) -> std::path::PathBuf {
         thresholds = { human = 0.4, ai_generated = 0.8 }
         [stages.roberta]
         calibration = { features = ["logit"], mean = [0.0], scale = [1.0], linear = [1.0], bias = 0.0 }
-        model = { architecture = "bert", directory = "x", format = "safetensors", window = 254, max_windows = 1, files = [] }
+        model = { architecture = "bert", directory = "x", format = "safetensors", input = { text = { window = 254, max_windows = 1 } }, files = [] }
     "#;
     std::fs::write(folder.join("pack.toml"), manifest).unwrap();
     folder.to_owned()
@@ -176,9 +155,9 @@ async fn a_scan_whose_workers_never_come_ends_at_its_deadline_with_the_stages_it
 async fn a_text_too_big_for_a_message_is_parked_and_still_scanned() {
     let stack = Stack::start(&packs::compact(), Duration::from_secs(60)).await;
     let (detect, account) = (stack.detect(), stack.account("verbose", Plan::Pro).await);
-    let big = Text::parse("漢字かな交じり文。".repeat(11_000)).unwrap();
-    let id = detect.begin(&account, &big, OffsetDateTime::now_utc()).await.unwrap().scan.id;
-    let event = receive(&stack, Stage::Roberta).await.unwrap();
+    let big = DetectRequest::Text(Text::parse("漢字かな交じり文。".repeat(11_000)).unwrap());
+    let id = detect.begin(&account, big, OffsetDateTime::now_utc()).await.unwrap().scan.id;
+    let event = stack.receive(Stage::Roberta).await.unwrap();
     let parsed: SqsEvent = serde_json::from_value(event.clone()).unwrap();
     assert!(parsed.records[0].body.as_ref().unwrap().contains("parked"));
     let worker = stack.function("inference").await;

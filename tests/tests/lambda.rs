@@ -1,8 +1,10 @@
 //! The compiled functions on the Lambda runtime API, with events as AWS sends them (`events/`).
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use end_to_end::product::data;
-use end_to_end::{Stack, packs, texts, workspace};
-use scan::Plan;
+use end_to_end::{Stack, packs, pictures, texts, workspace};
+use scan::{Content, JobContent, Plan, Stage, StageJob};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -58,7 +60,7 @@ async fn api_and_inference_functions_make_a_verdict_together() {
     for stage in ["roberta", "binoculars"] {
         let mut record = sample.clone();
         record["messageId"] = json!(stage);
-        let content = json!({ "inline": texts::MODEL });
+        let content = json!({ "inline": { "text": texts::MODEL } });
         let job = json!({"account": "cloudy", "scan": scan["id"], "stage": stage, "content": content});
         record["body"] = json!(job.to_string());
         records.push(record);
@@ -79,4 +81,25 @@ async fn api_and_inference_functions_make_a_verdict_together() {
     let found = api.invoke(get).await;
     let found: Value = serde_json::from_str(found["body"].as_str().unwrap()).unwrap();
     assert_eq!((&found["status"], &found["verdict"]), (&json!("completed"), &json!("ai_generated")), "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_goes_through_the_functions_too_as_pixels_and_never_as_a_file() {
+    let stack = Stack::start(&packs::compact(), Duration::from_secs(60)).await;
+    let account = stack.account("cloudy", Plan::Pro).await;
+    let key = stack.key(&account).await;
+    let (api, inference) = (stack.function("api").await, stack.function("inference").await);
+    let file = STANDARD.encode(pictures::photo(320, 240, 1));
+    let body = json!({"modality": "image", "input_type": "upload", "content": file});
+    let accepted = api.invoke(http(&key, &body)).await;
+    assert_eq!(accepted["statusCode"], 202, "nobody works on it yet: {accepted}");
+    let scan: Value = serde_json::from_str(accepted["body"].as_str().unwrap()).unwrap();
+    assert_eq!(scan["details"]["stages"], json!({"metadata": true, "frequency": true, "classifier": false}));
+
+    let job = stack.receive(Stage::Classifier).await.unwrap();
+    let message: StageJob = serde_json::from_str(job["Records"][0]["body"].as_str().unwrap()).unwrap();
+    assert!(matches!(message.content, JobContent::Inline(Content::Pixels(_))), "{message:?}");
+    assert_eq!(inference.invoke(job).await, json!({"batchItemFailures": []}));
+    let ended = stack.scans().get(&account.id, scan["id"].as_str().unwrap().parse().unwrap()).await.unwrap().unwrap();
+    assert!(ended.is_final() && ended.scores().len() == 3, "{ended:?}");
 }

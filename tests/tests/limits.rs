@@ -6,7 +6,7 @@ use end_to_end::{Product, Stack, packs, texts};
 use futures::future::join_all;
 use scan::{Plan, Text};
 use serde_json::json;
-use service::ServiceError;
+use service::{DetectRequest, ServiceError};
 use std::time::Duration;
 use time::OffsetDateTime;
 
@@ -15,9 +15,9 @@ async fn of_64_concurrent_scans_against_a_quota_of_50_exactly_50_pass() {
     let folder = data();
     let stack = Stack::start(&packs::heuristics(folder.path()), Duration::from_secs(60)).await;
     let (detect, account) = (stack.detect(), stack.account("crowd", Plan::Free).await);
-    let text = Text::parse(texts::HUMAN.to_owned()).unwrap();
+    let request = DetectRequest::Text(Text::parse(texts::HUMAN.to_owned()).unwrap());
     let now = OffsetDateTime::now_utc();
-    let answers = join_all((0..64).map(|_| detect.begin(&account, &text, now))).await;
+    let answers = join_all((0..64).map(|_| detect.begin(&account, request.clone(), now))).await;
     let passed = answers.iter().filter(|answer| answer.is_ok()).count();
     let refused = answers.iter().filter(|a| matches!(a, Err(ServiceError::QuotaExceeded(q)) if q.used == 50)).count();
     assert_eq!((passed, refused), (50, 14));

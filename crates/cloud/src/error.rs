@@ -23,6 +23,12 @@ pub enum CloudError {
     /// A message or parked object has not the shape that we write.
     #[error("stored data: {0}")]
     Data(String),
+    /// An object is larger than anything that is kept under such a key.
+    #[error("a stored object is larger than {limit} bytes")]
+    TooLarge {
+        /// The most that is read.
+        limit: usize,
+    },
     /// No queue is configured for a stage.
     #[error("no queue is configured for stage {0}")]
     NoQueue(scan::Stage),

@@ -2,7 +2,7 @@
 
 use crate::{CloudError, Names};
 use aws_sdk_sqs::Client;
-use scan::{Stage, StageJob};
+use scan::{Content, Stage, StageJob};
 use std::collections::BTreeMap;
 
 /// The largest message that is sent, in bytes. SQS took 256 KiB for most of its life, and emulators still do.
@@ -21,11 +21,22 @@ impl Jobs {
         Self { client, queues: names.queues.clone() }
     }
 
-    /// Whether a text fits a message beside the rest of a job. JSON may escape one byte as six.
-    pub fn fits(text: &str) -> bool {
+    /// Whether content fits a message beside the rest of a job.
+    pub fn fits(content: &Content) -> bool {
         const ENVELOPE: usize = 1024;
-        let escaped = |b: u8| if b < 0x20 { 6 } else { 1 + usize::from(b == b'"' || b == b'\\') };
-        ENVELOPE + text.bytes().map(escaped).sum::<usize>() <= MAX_MESSAGE_BYTES
+        /// Counts instead of writing, so that megabytes of pixels are not copied to be counted.
+        struct Length(usize);
+        impl std::io::Write for Length {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0 += bytes.len();
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut length = Length(ENVELOPE);
+        serde_json::to_writer(&mut length, content).is_ok() && length.0 <= MAX_MESSAGE_BYTES
     }
 
     /// Queues a job for its stage.
@@ -41,20 +52,20 @@ impl Jobs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use scan::{JobContent, ScanId};
+    use scan::{JobContent, Pixels, ScanId};
 
     #[test]
     fn what_fits_makes_a_message_within_the_limit() {
-        for text in ["x".repeat(255_000), "\u{1}".repeat(43_000), "\"".repeat(130_000), "漢".repeat(86_000)] {
-            let job = StageJob {
-                account: "demo".parse().unwrap(),
-                scan: ScanId::new(),
-                stage: Stage::Roberta,
-                content: JobContent::Inline(text.clone()),
-            };
-            assert!(Jobs::fits(&text));
+        let text = |text: &str, n| Content::Text(text.repeat(n));
+        let pixels = |views: usize| Content::Pixels(Pixels::new(224, vec![0; views * 3 * 224 * 224]).unwrap());
+        for content in [text("x", 255_000), text("\u{1}", 43_000), text("\"", 130_000), text("漢", 86_000), pixels(1)]
+        {
+            assert!(Jobs::fits(&content));
+            let (account, scan) = ("demo".parse().unwrap(), ScanId::new());
+            let job = StageJob { account, scan, stage: Stage::Roberta, content: JobContent::Inline(content) };
             assert!(serde_json::to_string(&job).unwrap().len() <= MAX_MESSAGE_BYTES);
         }
-        assert!(!Jobs::fits(&"漢".repeat(100_000)));
+        assert!(!Jobs::fits(&text("漢", 100_000)));
+        assert!(!Jobs::fits(&pixels(2)));
     }
 }

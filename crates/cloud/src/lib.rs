@@ -9,8 +9,10 @@ pub mod error;
 pub mod jobs;
 pub mod keys;
 pub mod names;
+mod objects;
 pub mod parking;
 pub mod scans;
+pub mod uploads;
 pub mod usage;
 
 pub use accounts::Accounts;
@@ -21,6 +23,7 @@ pub use keys::{KeyInfo, Keys};
 pub use names::{Names, NamesError};
 pub use parking::Parking;
 pub use scans::{Recorded, Scans};
+pub use uploads::{Permission, Uploads};
 pub use usage::{QuotaUse, RateLimit, RateUse, Usage};
 
 /// The AWS clients, made once per process and cheap to clone.

@@ -1,46 +1,38 @@
 //! The parking bucket: content too big for a message, until its jobs have run. Objects expire in a day.
 
 use crate::CloudError;
+use crate::objects::{self, Bucket};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::primitives::ByteStream;
-use scan::ScanId;
+use scan::{Content, ScanId};
 
-/// The largest object that is read back: four bytes for each character that a text may have.
-const MAX_BYTES: i64 = 4 * scan::text::MAX_CHARACTERS as i64;
+/// The largest object that is read back, in bytes: sixteen views of 1,024 pixels a side, in base64.
+const MAX_BYTES: usize = 72 * 1024 * 1024;
 
 /// Content in waiting.
 #[derive(Debug, Clone)]
 pub struct Parking {
-    client: Client,
-    bucket: String,
+    bucket: Bucket,
 }
 
 impl Parking {
-    /// Objects in `bucket`.
+    /// Objects under `jobs/` in `bucket`.
     pub fn new(client: Client, bucket: String) -> Self {
-        Self { client, bucket }
+        Self { bucket: Bucket { client, name: bucket } }
     }
 
-    /// Parks a text and returns its key.
-    pub async fn put(&self, scan: ScanId, text: &str) -> Result<String, CloudError> {
-        let key = format!("text/{scan}");
-        let body = ByteStream::from(text.as_bytes().to_vec());
-        let put = self.client.put_object().bucket(&self.bucket).key(&key).body(body).send().await;
+    /// Parks content, and returns its key.
+    pub async fn put(&self, scan: ScanId, content: &Content) -> Result<String, CloudError> {
+        let key = format!("jobs/{scan}");
+        let json = serde_json::to_vec(content).map_err(|e| CloudError::Data(e.to_string()))?;
+        let put = self.bucket.client.put_object().bucket(&self.bucket.name).key(&key).body(json.into()).send().await;
         put.map_err(CloudError::of("park content"))?;
         Ok(key)
     }
 
-    /// The text under `key`; `None` when it is gone.
-    pub async fn get(&self, key: &str) -> Result<Option<String>, CloudError> {
-        let object = match self.client.get_object().bucket(&self.bucket).key(key).send().await {
-            Ok(object) => object,
-            Err(e) if e.as_service_error().is_some_and(|e| e.is_no_such_key()) => return Ok(None),
-            Err(e) => return Err(CloudError::of("fetch parked content")(e)),
-        };
-        if object.content_length().is_none_or(|n| n > MAX_BYTES) {
-            return Err(CloudError::Data("a parked text is larger than any text may be".to_owned()));
-        }
-        let bytes = object.body.collect().await.map_err(CloudError::of("read parked content"))?.into_bytes();
-        String::from_utf8(bytes.into()).map(Some).map_err(|_| CloudError::Data("a parked text is not UTF-8".to_owned()))
+    /// The content under `key`; `None` when it is gone.
+    pub async fn get(&self, key: &str) -> Result<Option<Content>, CloudError> {
+        let Some(json) = objects::read(&self.bucket, key, MAX_BYTES).await? else { return Ok(None) };
+        let content = serde_json::from_slice(&json);
+        content.map(Some).map_err(|_| CloudError::Data("a parked object is no content".to_owned()))
     }
 }

@@ -76,6 +76,14 @@ pub enum EngineError {
         /// Why it is absent.
         reason: String,
     },
+    /// Views of an image have another size than the model's.
+    #[error("the model looks at views of {expected} pixels a side, not {found}")]
+    ViewSize {
+        /// The model's, in pixels.
+        expected: u32,
+        /// The views', in pixels.
+        found: u32,
+    },
     /// A tensor operation failed.
     #[error("inference failed")]
     Compute(#[from] candle_core::Error),
@@ -93,6 +101,10 @@ impl EngineError {
             std::io::ErrorKind::NotFound => Self::MissingFile { path: path.into() },
             _ => Self::Io { path: path.into(), source },
         }
+    }
+
+    pub(crate) fn unsupported(stage: Stage, reason: impl Into<String>) -> Self {
+        Self::Unsupported { stage, reason: reason.into() }
     }
 
     pub(crate) fn config(path: &Path, reason: impl ToString) -> Self {

@@ -60,9 +60,16 @@ impl ModelFiles {
 
     /// `config.json`, as whatever configuration the model needs.
     pub fn config<T: DeserializeOwned>(&self) -> Result<T, EngineError> {
-        let path = self.named("config.json")?;
-        let json = std::fs::read(path).map_err(EngineError::io(path))?;
-        serde_json::from_slice(&json).map_err(|e| EngineError::config(path, e))
+        json(self.named("config.json")?)
+    }
+
+    /// `preprocessor_config.json`, which says how pixels become a model's input; `config.json` where the folder has
+    /// none.
+    pub fn preprocessor<T: DeserializeOwned>(&self) -> Result<T, EngineError> {
+        match self.named("preprocessor_config.json") {
+            Ok(path) => json(path),
+            Err(_) => self.config(),
+        }
     }
 
     /// `tokenizer.json`, without the truncation and padding that it may ask for: the engine cuts texts itself.
@@ -92,6 +99,11 @@ impl ModelFiles {
         let weights = map(&paths, dtype, device).and_then(load);
         weights.map_err(EngineError::weights(paths[0]))
     }
+}
+
+fn json<T: DeserializeOwned>(path: &Path) -> Result<T, EngineError> {
+    let json = std::fs::read(path).map_err(EngineError::io(path))?;
+    serde_json::from_slice(&json).map_err(|e| EngineError::config(path, e))
 }
 
 #[allow(unsafe_code)]

@@ -10,6 +10,9 @@ use rayon::prelude::*;
 /// Accumulators side by side: one AVX-512 register, two AVX2 ones.
 pub(crate) const LANES: usize = 16;
 
+/// The slope that brings a sigmoid near the normal distribution function.
+const QUICK_GELU: f32 = 1.702;
+
 /// e^x to about 2 units in the last place for x in [-87, 88]; saturates outside.
 ///
 /// Cody–Waite reduction and the Cephes polynomial; no branch and no table, so that loops over it vectorise.
@@ -122,6 +125,20 @@ impl WithSimd for GeluRow<'_> {
     }
 }
 
+/// `row = row · σ(1.702 · row)`.
+struct QuickGeluRow<'a>(&'a mut [f32]);
+
+impl WithSimd for QuickGeluRow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for x in self.0.iter_mut() {
+            *x /= 1.0 + exp(-QUICK_GELU * *x);
+        }
+    }
+}
+
 /// An operation on each row of a contiguous f32 tensor, in place.
 struct Rows<F>(&'static str, F);
 
@@ -209,6 +226,15 @@ pub(crate) fn gelu(x: &Tensor) -> Result<Tensor> {
     Ok(x.clone())
 }
 
+/// GELU by a sigmoid, x·σ(1.702 x) (Hendrycks and Gimpel, arXiv:1606.08415). Overwrites `x` on the CPU.
+pub(crate) fn quick_gelu(x: &Tensor) -> Result<Tensor> {
+    if !has_kernels(x) {
+        return x * candle_nn::ops::sigmoid(&(x * f64::from(QUICK_GELU))?)?;
+    }
+    x.inplace_op1(&Rows("quick-gelu", |_, row: &mut [f32]| Arch::new().dispatch(QuickGeluRow(row))))?;
+    Ok(x.clone())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,6 +261,8 @@ mod tests {
         let expected = candle_nn::ops::softmax_last_dim(&(&x * 0.3).unwrap()).unwrap();
         assert_close(&softmax(&x.copy().unwrap(), 0.3).unwrap(), &expected, 1e-6);
         assert_close(&gelu(&x.copy().unwrap()).unwrap(), &x.gelu_erf().unwrap(), 2e-6);
+        let sigmoid = candle_nn::ops::sigmoid(&(&x * 1.702).unwrap()).unwrap();
+        assert_close(&quick_gelu(&x.copy().unwrap()).unwrap(), &(&x * sigmoid).unwrap(), 2e-6);
         let y = Tensor::randn(0f32, 3.0, (5, 74), &Device::Cpu).unwrap();
         assert_close(&swiglu(&y).unwrap(), &candle_nn::ops::swiglu(&y).unwrap(), 2e-6);
         let seen = causal_softmax(&x.copy().unwrap(), 0.3).unwrap().to_vec3::<f32>().unwrap();

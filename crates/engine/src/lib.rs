@@ -1,9 +1,10 @@
 //! The neural stages on candle: packs, models, tokenisation, scoring, batching.
 //!
 //! [`Engine::load`] verifies and loads a pack's neural stages once; [`Engine::read`] measures a text with one
-//! of them and may be called from any number of tasks, whose work is batched. A reading holds raw features;
-//! the pack's calibration, in crate `scan`, makes a probability of them.
+//! of them, [`Engine::look`] the pixels of an image. Both may be called from any number of tasks, whose work is
+//! batched. A reading holds raw features; the pack's calibration, in crate `scan`, makes a probability of them.
 
+mod convolution;
 mod error;
 pub mod features;
 pub mod files;
@@ -22,8 +23,9 @@ pub use error::EngineError;
 
 use candle_core::DType;
 use scan::pack::ModelSpec;
-use scan::{Pack, Reading, Stage};
+use scan::{Pack, Pixels, Reading, Stage};
 use stages::binoculars::Binoculars;
+use stages::classifier::Classifier;
 use stages::encoder::Encoder;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -37,6 +39,7 @@ pub struct Engine {
 enum Loaded {
     Encoder(Encoder),
     Binoculars(Binoculars),
+    Classifier(Classifier),
 }
 
 impl Engine {
@@ -82,11 +85,24 @@ impl Engine {
         match self.stages.get(&stage) {
             Some(Loaded::Encoder(encoder)) => encoder.read(text).await,
             Some(Loaded::Binoculars(binoculars)) => binoculars.read(text).await,
-            None => {
-                let reason = self.absent(stage).unwrap_or("the pack does not name it");
-                Err(EngineError::Absent { stage, reason: reason.into() })
-            }
+            Some(Loaded::Classifier(_)) => Err(EngineError::unsupported(stage, "it looks at images, not texts")),
+            None => Err(self.not_loaded(stage)),
         }
+    }
+
+    /// Measures the views of an image with one stage. Windows in the reading are the views, in order; they span no
+    /// characters and weigh the same.
+    pub async fn look(&self, stage: Stage, pixels: &Pixels) -> Result<Reading, EngineError> {
+        match self.stages.get(&stage) {
+            Some(Loaded::Classifier(classifier)) => classifier.read(pixels).await,
+            Some(_) => Err(EngineError::unsupported(stage, "it reads texts, not images")),
+            None => Err(self.not_loaded(stage)),
+        }
+    }
+
+    fn not_loaded(&self, stage: Stage) -> EngineError {
+        let reason = self.absent(stage).unwrap_or("the pack does not name it");
+        EngineError::Absent { stage, reason: reason.into() }
     }
 }
 
@@ -94,7 +110,8 @@ fn load(stage: Stage, model: &ModelSpec, root: &Path, device: &Device) -> Result
     match stage {
         Stage::Roberta => Ok(Loaded::Encoder(Encoder::load(model, root, device)?)),
         Stage::Binoculars => Ok(Loaded::Binoculars(Binoculars::load(model, root, device)?)),
-        _ => Err(EngineError::Unsupported { stage, reason: "it is not a neural text stage".into() }),
+        Stage::Classifier => Ok(Loaded::Classifier(Classifier::load(model, root, device)?)),
+        _ => Err(EngineError::unsupported(stage, "it is not a neural stage")),
     }
 }
 

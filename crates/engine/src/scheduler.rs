@@ -1,48 +1,50 @@
-//! Batching: one worker thread per model gathers the jobs of concurrent callers into packed batches.
+//! Batching: one worker thread per model gathers the jobs of concurrent callers into batches.
 //!
-//! Nobody waits for a batch to fill. A worker takes whatever is queued, up to its token budget; while it runs,
+//! Nobody waits for a batch to fill. A worker takes whatever is queued, up to its budget; while it runs,
 //! others queue. A lone caller is served at once, and many callers share the passes over the weights.
 
 use crate::EngineError;
-use crate::models::Packed;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tokio::sync::{mpsc, oneshot};
 
 /// Jobs that may wait before callers are made to wait for room in the queue.
 const QUEUE: usize = 256;
 
-/// Something that gives one output for each sequence of a batch, in order.
+/// Something that gives one output for each input of a batch, in order.
 pub trait Model: Send + 'static {
-    /// What it says of one sequence.
+    /// One piece of content: a sequence of tokens, a view of an image.
+    type Input: Send + Sync + 'static;
+    /// What it says of one input.
     type Output: Send + 'static;
 
+    /// How much of a worker's budget an input takes.
+    fn weight(input: &Self::Input) -> usize;
+
     /// Runs the batch.
-    fn run(&self, batch: &Packed) -> Result<Vec<Self::Output>, EngineError>;
+    fn run(&self, batch: &[&Self::Input]) -> Result<Vec<Self::Output>, EngineError>;
 }
 
 /// A handle to a model's worker. The worker ends when the last handle is gone.
-#[derive(Debug)]
-pub struct Worker<T> {
-    jobs: mpsc::Sender<Job<T>>,
+pub struct Worker<M: Model> {
+    jobs: mpsc::Sender<Job<M>>,
 }
 
-/// The sequences of one caller.
-#[derive(Debug)]
-struct Job<T> {
-    sequences: Vec<Vec<u32>>,
-    reply: oneshot::Sender<Result<Vec<T>, EngineError>>,
+/// The inputs of one caller.
+struct Job<M: Model> {
+    inputs: Vec<M::Input>,
+    reply: oneshot::Sender<Result<Vec<M::Output>, EngineError>>,
 }
 
-impl<T> Job<T> {
-    fn tokens(&self) -> usize {
-        self.sequences.iter().map(Vec::len).sum()
+impl<M: Model> Job<M> {
+    fn weight(&self) -> usize {
+        self.inputs.iter().map(M::weight).sum()
     }
 }
 
-impl<T: Send + 'static> Worker<T> {
-    /// Starts a worker that owns `model` and runs batches of at most `budget` tokens; a job above that runs by
-    /// itself.
-    pub fn start(name: &str, budget: usize, model: impl Model<Output = T>) -> Result<Self, EngineError> {
+impl<M: Model> Worker<M> {
+    /// Starts a worker that owns `model` and runs batches of at most `budget`, in the unit of [`Model::weight`]; a job
+    /// above that runs by itself.
+    pub fn start(name: &str, budget: usize, model: M) -> Result<Self, EngineError> {
         let (jobs, queue) = mpsc::channel(QUEUE);
         std::thread::Builder::new()
             .name(name.into())
@@ -51,29 +53,28 @@ impl<T: Send + 'static> Worker<T> {
         Ok(Self { jobs })
     }
 
-    /// One output per sequence, in order. Sequences must not be empty. Dropping the future withdraws the job if
-    /// it has not begun.
-    pub async fn run(&self, sequences: Vec<Vec<u32>>) -> Result<Vec<T>, EngineError> {
-        if sequences.is_empty() {
+    /// One output per input, in order. Dropping the future withdraws the job if it has not begun.
+    pub async fn run(&self, inputs: Vec<M::Input>) -> Result<Vec<M::Output>, EngineError> {
+        if inputs.is_empty() {
             return Ok(Vec::new());
         }
         let (reply, answer) = oneshot::channel();
-        self.jobs.send(Job { sequences, reply }).await.map_err(|_| EngineError::Stopped)?;
+        self.jobs.send(Job { inputs, reply }).await.map_err(|_| EngineError::Stopped)?;
         answer.await.map_err(|_| EngineError::Stopped)?
     }
 }
 
-fn work<M: Model>(model: &M, mut queue: mpsc::Receiver<Job<M::Output>>, budget: usize) {
+fn work<M: Model>(model: &M, mut queue: mpsc::Receiver<Job<M>>, budget: usize) {
     let mut next = None;
     while let Some(first) = next.take().or_else(|| queue.blocking_recv()) {
-        let mut tokens = first.tokens();
+        let mut weight = first.weight();
         let mut jobs = vec![first];
         while let Ok(job) = queue.try_recv() {
-            if tokens + job.tokens() > budget {
+            if weight + job.weight() > budget {
                 next = Some(job);
                 break;
             }
-            tokens += job.tokens();
+            weight += job.weight();
             jobs.push(job);
         }
         jobs.retain(|job| !job.reply.is_closed());
@@ -83,13 +84,13 @@ fn work<M: Model>(model: &M, mut queue: mpsc::Receiver<Job<M::Output>>, budget: 
 
 /// Runs the jobs as one batch and answers each. When a batch of several fails, each job is run by itself, so
 /// that only the one at fault fails.
-fn serve<M: Model>(model: &M, jobs: Vec<Job<M::Output>>) {
+fn serve<M: Model>(model: &M, jobs: Vec<Job<M>>) {
     match run(model, &jobs) {
         Ok(outputs) => {
             let mut outputs = outputs.into_iter();
             for job in jobs {
                 // A caller that has gone away does not mind.
-                let _ = job.reply.send(Ok(outputs.by_ref().take(job.sequences.len()).collect()));
+                let _ = job.reply.send(Ok(outputs.by_ref().take(job.inputs.len()).collect()));
             }
         }
         Err(error) => {
@@ -103,11 +104,11 @@ fn serve<M: Model>(model: &M, jobs: Vec<Job<M::Output>>) {
     }
 }
 
-fn run<M: Model>(model: &M, jobs: &[Job<M::Output>]) -> Result<Vec<M::Output>, EngineError> {
+fn run<M: Model>(model: &M, jobs: &[Job<M>]) -> Result<Vec<M::Output>, EngineError> {
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
-    let batch = Packed::new(jobs.iter().flat_map(|job| &job.sequences).map(Vec::as_slice));
+    let batch: Vec<&M::Input> = jobs.iter().flat_map(|job| &job.inputs).collect();
     // The model is only read, so a panic half-way leaves nothing behind that a later batch could see.
     catch_unwind(AssertUnwindSafe(|| model.run(&batch))).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
@@ -123,27 +124,32 @@ mod tests {
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
-    /// Answers each sequence with its sum; panics on 13, fails on 14; notes batch sizes in tokens.
+    /// Answers each sequence with its sum; panics on 13, fails on 14; notes batch sizes in numbers.
     struct Summing {
         batches: Arc<Mutex<Vec<usize>>>,
         pause: Duration,
     }
 
     impl Model for Summing {
+        type Input = Vec<u32>;
         type Output = u32;
 
-        fn run(&self, batch: &Packed) -> Result<Vec<u32>, EngineError> {
+        fn weight(input: &Vec<u32>) -> usize {
+            input.len()
+        }
+
+        fn run(&self, batch: &[&Vec<u32>]) -> Result<Vec<u32>, EngineError> {
             std::thread::sleep(self.pause);
-            self.batches.lock().unwrap().push(batch.tokens());
-            assert!(!batch.ids().contains(&13), "thirteen");
-            if batch.ids().contains(&14) {
+            self.batches.lock().unwrap().push(batch.iter().map(|ids| ids.len()).sum());
+            assert!(!batch.iter().any(|ids| ids.contains(&13)), "thirteen");
+            if batch.iter().any(|ids| ids.contains(&14)) {
                 return Err(EngineError::Tokenizer("fourteen".into()));
             }
-            Ok(batch.spans().iter().map(|s| batch.ids()[s.clone()].iter().sum()).collect())
+            Ok(batch.iter().map(|ids| ids.iter().sum()).collect())
         }
     }
 
-    fn worker(budget: usize, pause: u64) -> (Arc<Worker<u32>>, Arc<Mutex<Vec<usize>>>) {
+    fn worker(budget: usize, pause: u64) -> (Arc<Worker<Summing>>, Arc<Mutex<Vec<usize>>>) {
         let batches = Arc::new(Mutex::new(Vec::new()));
         let model = Summing { batches: Arc::clone(&batches), pause: Duration::from_millis(pause) };
         (Arc::new(Worker::start("summing", budget, model).unwrap()), batches)

@@ -42,10 +42,10 @@ fn pack(window: usize) -> (tempfile::TempDir, Pack) {
         thresholds = {{ human = 0.4, ai_generated = 0.9 }}
         [stages.roberta]
         {calibration}
-        model = {{ architecture = 'bert', directory = 'encoder', format = 'safetensors', window = {window}, max_windows = 3, files = [{files}] }}
+        model = {{ architecture = 'bert', directory = 'encoder', format = 'safetensors', input = {{ text = {{ window = {window}, max_windows = 3 }} }}, files = [{files}] }}
         [stages.binoculars]
         {calibration}
-        model = {{ architecture = 'llama', directory = 'lm', format = 'gguf', window = 256, max_windows = 4,
+        model = {{ architecture = 'llama', directory = 'lm', format = 'gguf', input = {{ text = {{ window = 256, max_windows = 4 }} }},
             observer = {{ early_exit = {{ layers = [22] }} }},
             files = [{{ path = 'lm/absent.gguf', source = {{ bundled = {{}} }} }}] }}"
     );

@@ -1,11 +1,10 @@
 //! One installation's tables, queues and bucket, as the rest of the product sees them.
 
 use crate::data::{DataDir, Lock};
-use crate::embedded::{self, Provisioned, provision, provision_tables};
+use crate::embedded::{names, provision, provision_tables};
 use anyhow::Result;
 use cloud::{Accounts, Clients, Keys, Names, Parking, Pepper, Scans, Usage};
 use scan::Stage;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What is kept, and by which names.
@@ -23,9 +22,8 @@ pub struct Installation {
 impl Installation {
     /// Only the tables: what `truthlens keys` needs.
     pub async fn tables(clients: Clients, data: &DataDir) -> Result<Self> {
-        let wanted = embedded::Names::new(&[]);
-        provision_tables(&clients.dynamodb, &wanted).await?;
-        Ok(Self { clients, names: names(wanted, BTreeMap::new()), pepper: data.pepper()?, _lock: None })
+        provision_tables(&clients.dynamodb).await?;
+        Ok(Self { clients, names: names(), pepper: data.pepper()?, _lock: None })
     }
 
     /// Tables, bucket, and a queue for each of `stages`, whose messages stay hidden for `visibility_timeout` once
@@ -36,11 +34,7 @@ impl Installation {
         stages: &[Stage],
         visibility_timeout: Duration,
     ) -> Result<Self> {
-        let stage_names: Vec<&str> = stages.iter().map(|stage| stage.name()).collect();
-        let wanted = embedded::Names { visibility_timeout, ..embedded::Names::new(&stage_names) };
-        let Provisioned { queues } = provision(&clients, &wanted).await?;
-        let queues = queues.into_iter().filter_map(|(name, queue)| Some((Stage::parse(&name)?, queue.url)));
-        let names = names(wanted, queues.collect());
+        let names = provision(&clients, stages, visibility_timeout).await?.names;
         Ok(Self { clients, names, pepper: data.pepper()?, _lock: None })
     }
 
@@ -70,9 +64,4 @@ impl Installation {
     pub fn parking(&self) -> Parking {
         Parking::new(self.clients.s3.clone(), self.names.parking.clone())
     }
-}
-
-fn names(wanted: embedded::Names, queues: BTreeMap<Stage, String>) -> Names {
-    let embedded::Names { accounts, keys, usage, scans, parking, .. } = wanted;
-    Names { accounts, keys, usage, scans, parking, queues }
 }

@@ -5,18 +5,22 @@
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem, Update};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName};
+use cloud::Names;
+use scan::Stage;
 use std::fs::File;
 use std::future::Future;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
-use truthlens::embedded::{Clients, DynamoDb, Embedded, EmbeddedError, Names, Queue, provision, provision_tables};
+use truthlens::embedded::{
+    Clients, DynamoDb, Embedded, EmbeddedError, Provisioned, Queue, names, provision, provision_tables,
+};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The services on a folder of their own, with everything provisioned.
-struct Stage {
+struct Setting {
     folder: TempDir,
     embedded: Embedded,
     clients: Clients,
@@ -24,22 +28,24 @@ struct Stage {
     queue: Queue,
 }
 
-impl Stage {
+async fn provisioned(clients: &Clients) -> Provisioned {
+    provision(clients, &[Stage::Roberta], Duration::from_secs(1)).await.unwrap()
+}
+
+impl Setting {
     async fn set() -> Self {
         let folder = TempDir::new().unwrap();
         let embedded = Embedded::start(folder.path()).await.unwrap();
         let clients = embedded.clients();
-        let mut names = Names::new(&["roberta"]);
-        names.visibility_timeout = Duration::from_secs(1);
-        let queue = provision(&clients, &names).await.unwrap().queues["roberta"].clone();
-        Self { folder, embedded, clients, names, queue }
+        let Provisioned { names, queues } = provisioned(&clients).await;
+        Self { folder, embedded, clients, names, queue: queues[&Stage::Roberta].clone() }
     }
 
     async fn restart(mut self) -> Self {
         self.embedded.stop().await;
         self.embedded = Embedded::start(self.folder.path()).await.unwrap();
         self.clients = self.embedded.clients();
-        self.queue = provision(&self.clients, &self.names).await.unwrap().queues["roberta"].clone();
+        self.queue = provisioned(&self.clients).await.queues[&Stage::Roberta].clone();
         self
     }
 
@@ -95,7 +101,7 @@ async fn eventually<F: Future<Output = bool>>(holds: impl Fn() -> F) {
 
 #[tokio::test]
 async fn tables_and_objects_survive_a_restart() {
-    let stage = Stage::set().await;
+    let stage = Setting::set().await;
     let put = stage.clients.dynamodb.put_item().table_name(&stage.names.usage);
     put.item("pk", text("a")).item("sk", text("month")).item("n", number(7)).send().await.unwrap();
     stage.park("scan/1", b"content".to_vec()).await;
@@ -108,7 +114,7 @@ async fn tables_and_objects_survive_a_restart() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_64_concurrent_reservations_against_a_limit_of_50_exactly_50_succeed() {
-    let stage = Stage::set().await;
+    let stage = Setting::set().await;
     let mut reservations = JoinSet::new();
     for _ in 0..64 {
         let reserve = stage.clients.dynamodb.update_item().table_name(&stage.names.usage);
@@ -138,7 +144,7 @@ async fn of_64_concurrent_reservations_against_a_limit_of_50_exactly_50_succeed(
 
 #[tokio::test]
 async fn a_transaction_with_a_failing_condition_changes_nothing_and_says_which() {
-    let stage = Stage::set().await;
+    let stage = Setting::set().await;
     let put = Put::builder().table_name(&stage.names.usage);
     let put = put.item("pk", text("new")).item("sk", text("month")).item("n", number(1)).build().unwrap();
     let update = Update::builder().table_name(&stage.names.usage).key("pk", text("absent")).key("sk", text("month"));
@@ -167,7 +173,7 @@ async fn a_transaction_with_a_failing_condition_changes_nothing_and_says_which()
 
 #[tokio::test]
 async fn items_past_their_time_to_live_go_and_the_others_stay() {
-    let stage = Stage::set().await;
+    let stage = Setting::set().await;
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap();
     for (pk, expires_at) in [("past", now - DAY), ("future", now + DAY)] {
         let put = stage.clients.dynamodb.put_item().table_name(&stage.names.usage);
@@ -183,7 +189,7 @@ async fn items_past_their_time_to_live_go_and_the_others_stay() {
 
 #[tokio::test]
 async fn new_scans_can_be_read_from_the_stream_of_their_table() {
-    let stage = Stage::set().await;
+    let stage = Setting::set().await;
 
     let table = stage.clients.dynamodb.describe_table().table_name(&stage.names.scans).send().await.unwrap();
 
@@ -194,7 +200,7 @@ async fn new_scans_can_be_read_from_the_stream_of_their_table() {
 
 #[tokio::test]
 async fn a_waiting_receiver_gets_a_message_as_soon_as_it_is_sent() {
-    let stage = Stage::set().await;
+    let stage = Setting::set().await;
     let begun = Instant::now();
 
     let (received, ()) = tokio::join!(stage.receive(&stage.queue.url), async {
@@ -208,7 +214,7 @@ async fn a_waiting_receiver_gets_a_message_as_soon_as_it_is_sent() {
 
 #[tokio::test]
 async fn only_the_messages_that_were_not_deleted_come_again() {
-    let stage = Stage::set().await;
+    let stage = Setting::set().await;
     for body in ["one", "two", "three"] {
         stage.send(body).await;
     }
@@ -231,7 +237,7 @@ async fn only_the_messages_that_were_not_deleted_come_again() {
 
 #[tokio::test]
 async fn a_message_received_three_times_in_vain_goes_to_the_dead_letters() {
-    let stage = Stage::set().await;
+    let stage = Setting::set().await;
     stage.send("poison").await;
     for _ in 0..3 {
         assert_eq!(stage.receive(&stage.queue.url).await.len(), 1);
@@ -245,7 +251,7 @@ async fn a_message_received_three_times_in_vain_goes_to_the_dead_letters() {
 
 #[tokio::test]
 async fn a_megabyte_is_parked_read_back_and_deleted() {
-    let stage = Stage::set().await;
+    let stage = Setting::set().await;
     let content: Vec<u8> = (0..1_u32 << 20).map(|i| (i % 251) as u8).collect();
 
     stage.park("a/b/c", content.clone()).await;
@@ -258,7 +264,7 @@ async fn a_megabyte_is_parked_read_back_and_deleted() {
 
 #[tokio::test]
 async fn parked_content_is_gone_after_a_day_with_everything_kept_about_it() {
-    let stage = Stage::set().await;
+    let stage = Setting::set().await;
     stage.park("old/1", b"text".to_vec()).await;
     age(&stage.folder.path().join("s3"), DAY * 2);
     stage.park("new/1", b"text".to_vec()).await;
@@ -273,12 +279,12 @@ async fn parked_content_is_gone_after_a_day_with_everything_kept_about_it() {
 
 #[tokio::test]
 async fn provisioning_twice_is_provisioning_once() {
-    let stage = Stage::set().await;
+    let stage = Setting::set().await;
     stage.send("job").await;
 
-    let again = provision(&stage.clients, &stage.names).await.unwrap();
+    let again = provisioned(&stage.clients).await;
 
-    assert_eq!(again.queues["roberta"], stage.queue);
+    assert_eq!((&again.queues[&Stage::Roberta], &again.names), (&stage.queue, &stage.names));
     assert!(stage.queue.url.starts_with(&stage.embedded.endpoints.sqs));
     assert_eq!(stage.receive(&stage.queue.url).await.len(), 1);
 }
@@ -286,9 +292,9 @@ async fn provisioning_twice_is_provisioning_once() {
 #[tokio::test]
 async fn the_tables_can_be_used_alone() {
     let folder = TempDir::new().unwrap();
-    let names = Names::new(&[]);
+    let names = names();
     let alone = DynamoDb::start(folder.path()).await.unwrap();
-    provision_tables(&alone.client(), &names).await.unwrap();
+    provision_tables(&alone.client()).await.unwrap();
     let put = alone.client().put_item().table_name(&names.keys);
     put.item("pk", text("hash")).item("sk", text("key")).send().await.unwrap();
     alone.stop().await;
@@ -301,7 +307,7 @@ async fn the_tables_can_be_used_alone() {
 
 #[tokio::test]
 async fn stopping_ends_long_polls_and_closes_the_ports() {
-    let stage = Stage::set().await;
+    let stage = Setting::set().await;
     let endpoints = stage.embedded.endpoints.clone();
     let poll = stage.clients.sqs.receive_message().queue_url(&stage.queue.url).wait_time_seconds(20).send();
     let poll = tokio::spawn(poll);
@@ -348,7 +354,7 @@ async fn damaged_tables_are_named_and_left_alone() {
 
 #[tokio::test]
 async fn nothing_runs_on_after_stopping() {
-    let Stage { embedded, clients, .. } = Stage::set().await;
+    let Setting { embedded, clients, .. } = Setting::set().await;
     let runtime = tokio::runtime::Handle::current().metrics();
     assert!(runtime.num_alive_tasks() > 0);
 

@@ -118,8 +118,7 @@ impl Bench {
             architecture = "bert"
             directory = "lm"
             format = "safetensors"
-            window = 254
-            max_windows = 16
+            input = {{ text = {{ window = 254, max_windows = 16 }} }}
             files = [
                 {{ path = "lm/config.json", bytes = 2, sha256 = "{}", source = {{ bundled = {{}} }} }},
                 {{ path = "{FILE}", {pins} source = {source} }},

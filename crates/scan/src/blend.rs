@@ -146,7 +146,7 @@ mod tests {
     fn the_calibration_applies_only_when_every_stage_ran() {
         let mut blend = reference();
         blend.calibration = Some(Platt { slope: 2.0, intercept: 0.0 });
-        let all = BTreeMap::from(Stage::ALL.map(|stage| (stage, p(0.8))));
+        let all: BTreeMap<_, _> = Stage::of(crate::Modality::Text).map(|stage| (stage, p(0.8))).collect();
         assert!((blend.confidence(&all).unwrap().logit() - 2.0 * p(0.8).logit()).abs() < 1e-9);
         let one = BTreeMap::from([(Stage::Roberta, p(0.8))]);
         assert!((blend.confidence(&one).unwrap().value() - 0.8).abs() < 1e-12);

@@ -18,6 +18,16 @@ pub enum ErrorCode {
     EmptyContent,
     /// `content` has more than 100,000 characters, or the body is over its limit.
     ContentTooLarge,
+    /// `content` is not standard base64.
+    InvalidBase64,
+    /// The image has more bytes or pixels than are taken.
+    ImageTooLarge,
+    /// Not an image in one of the formats that are read, or a broken one.
+    UnsupportedImage,
+    /// The URL is not one that is fetched: not http or https, or not a public address.
+    UrlNotAllowed,
+    /// The URL could not be fetched.
+    FetchFailed,
     /// The requested modality is not available.
     ModalityNotSupported,
     /// The input type does not exist for this modality.

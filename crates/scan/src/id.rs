@@ -10,26 +10,35 @@ use uuid::Uuid;
 #[serde(transparent)]
 pub struct ScanId(Uuid);
 
-impl ScanId {
-    /// A fresh id, later than all before it from this process.
-    #[allow(clippy::new_without_default, reason = "an id is made, not defaulted")]
-    pub fn new() -> Self {
-        Self(Uuid::now_v7())
-    }
-}
+/// A file that a user uploads before asking for its scan: a random UUIDv4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UploadId(Uuid);
 
-impl FromStr for ScanId {
-    type Err = InvalidId;
-    fn from_str(s: &str) -> Result<Self, InvalidId> {
-        Uuid::parse_str(s).map(Self).map_err(|_| InvalidId { kind: "scan id", rule: "a UUID" })
-    }
+macro_rules! uuid_id {
+    ($type:ident, $kind:literal, $make:expr, $doc:literal) => {
+        impl $type {
+            #[doc = $doc]
+            #[allow(clippy::new_without_default, reason = "an id is made, not defaulted")]
+            pub fn new() -> Self {
+                Self($make)
+            }
+        }
+        impl FromStr for $type {
+            type Err = InvalidId;
+            fn from_str(s: &str) -> Result<Self, InvalidId> {
+                Uuid::parse_str(s).map(Self).map_err(|_| InvalidId { kind: $kind, rule: "a UUID" })
+            }
+        }
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
 }
-
-impl fmt::Display for ScanId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+uuid_id!(ScanId, "scan id", Uuid::now_v7(), "A fresh id, later than all before it from this process.");
+uuid_id!(UploadId, "upload id", Uuid::new_v4(), "A fresh id that nobody can guess.");
 
 /// An account: 1–64 characters of `a–z A–Z 0–9 . _ -`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

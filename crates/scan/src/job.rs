@@ -1,7 +1,8 @@
 //! The message that asks the inference function for one stage of one scan.
 
-use crate::{AccountId, ScanId, Stage};
+use crate::{AccountId, Pixels, ScanId, Stage};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// One neural stage of one scan. Carried as JSON in an SQS message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,7 +22,28 @@ pub struct StageJob {
 #[serde(rename_all = "snake_case")]
 pub enum JobContent {
     /// In the message.
-    Inline(String),
-    /// Too big for a message: the key of an object in the parking bucket, which expires in a day.
+    Inline(Content),
+    /// Too big for a message: the key of an object in the parking bucket, which expires in a day. The object is a
+    /// [`Content`] as JSON.
     Parked(String),
+}
+
+/// What a neural stage looks at.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// A text as it was sent.
+    Text(String),
+    /// Views of an image.
+    Pixels(Pixels),
+}
+
+/// Content is private: its debug form tells its size only.
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Content::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Content::Pixels(pixels) => pixels.fmt(f),
+        }
+    }
 }

@@ -44,7 +44,7 @@ pub struct Segment {
 pub enum Failure {
     /// The pack's files for this stage are not on this machine.
     ModelAbsent,
-    /// The content is too short for this stage.
+    /// The content is too short, or too small, for this stage.
     TooShort,
     /// The stage was tried and broke.
     Broken,
@@ -53,19 +53,19 @@ pub enum Failure {
 }
 
 impl Outcome {
-    /// Calibrates what a stage measured on `text`. Of the measurements the outcome keeps those named in `shown`;
-    /// its segments point into the text as it was sent.
+    /// Calibrates what a stage measured. Of the measurements the outcome keeps those named in `shown`. When a text was
+    /// measured, its segments point into it as it was sent; images have none.
     pub fn of_reading(
         reading: &Reading,
         calibration: &Calibration,
-        text: &Normalised,
+        text: Option<&Normalised>,
         shown: &[&str],
     ) -> Result<Self, MissingFeature> {
         let Some(probability) = calibration.probability(reading)? else {
             return Ok(Outcome::Failed(Failure::TooShort));
         };
         let mut segments = Vec::with_capacity(reading.segments.len());
-        for window in &reading.segments {
+        for (window, text) in reading.segments.iter().zip(text.into_iter().cycle()) {
             let score = Probability::from_logit(calibration.logit(&window.features)?);
             segments.push(Segment { chars: text.original_chars(&window.chars), score });
         }

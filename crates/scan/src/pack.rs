@@ -2,7 +2,8 @@
 //! fitted numbers that turn measurements into verdicts.
 
 use crate::blend::BlendError;
-use crate::{Blend, Calibration, Stage, Thresholds};
+use crate::image::{MAX_VIEW, MAX_VIEWS};
+use crate::{Blend, Calibration, Modality, Probability, Stage, Thresholds};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
@@ -19,6 +20,9 @@ pub struct Pack {
     pub description: String,
     /// How text verdicts are made.
     pub text: Policy,
+    /// How image verdicts are made; a pack without it judges no images.
+    #[serde(default)]
+    pub image: Option<Policy>,
     /// The stages of this pack.
     pub stages: BTreeMap<Stage, StageSpec>,
 }
@@ -31,6 +35,10 @@ pub struct Policy {
     pub blend: Blend,
     /// Confidence to verdict.
     pub thresholds: Thresholds,
+    /// The least confidence in content that itself proves its origin, whatever the other stages say. Not below the
+    /// `ai_generated` threshold, so that a proof decides alone.
+    #[serde(default)]
+    pub proven: Option<Probability>,
 }
 
 /// One stage.
@@ -44,26 +52,61 @@ pub struct StageSpec {
     pub calibration: Calibration,
 }
 
-/// A neural network and how a text is cut for it.
+/// A neural network and how content is cut for it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSpec {
     /// Which forward pass.
     pub architecture: Architecture,
     /// Where the model's files lie below the pack's folder. With [`Format::Safetensors`] it holds
-    /// `config.json`, `tokenizer.json` and `model.safetensors` or its shards with their index.
+    /// `config.json`, `tokenizer.json` (text) and `model.safetensors` or its shards with their index.
     pub directory: String,
     /// How the weights are stored.
     pub format: Format,
-    /// At most this many tokens of the text are looked at together (special tokens not counted); 1–512.
-    pub window: usize,
-    /// At most this many windows of a text are looked at, evenly spread; bounds the cost of one scan.
-    pub max_windows: usize,
+    /// What the network is shown of the content.
+    pub input: Input,
     /// For causal LMs: what the performer is compared with.
     #[serde(default)]
     pub observer: Option<Observer>,
     /// Every file of the stage.
     pub files: Vec<PackFile>,
+}
+
+/// What a network is shown of the content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Input {
+    /// Windows of tokens.
+    Text {
+        /// At most this many tokens of the text are looked at together (special tokens not counted); 1–512.
+        window: usize,
+        /// At most this many windows of a text are looked at, evenly spread; bounds the cost of one scan.
+        max_windows: usize,
+    },
+    /// Square views of pixels.
+    Image {
+        /// Side of a view in pixels: what the network was trained on.
+        size: u32,
+        /// At most this many views, each a square of the image's whole shorter side, scaled: the centre, then both ends
+        /// of an image that is at least half as long again as it is wide.
+        views: usize,
+    },
+}
+
+impl Input {
+    fn modality(self) -> Modality {
+        match self {
+            Input::Text { .. } => Modality::Text,
+            Input::Image { .. } => Modality::Image,
+        }
+    }
+
+    fn is_in_range(self) -> bool {
+        match self {
+            Input::Text { window, max_windows } => (1..=512).contains(&window) && max_windows > 0,
+            Input::Image { size, views } => (1..=MAX_VIEW).contains(&size) && (1..=MAX_VIEWS).contains(&views),
+        }
+    }
 }
 
 /// The forward passes that the engine has.
@@ -79,6 +122,12 @@ pub enum Architecture {
     Llama,
     /// HF `FalconForCausalLM`, 7B layout.
     Falcon,
+    /// HF `ViTForImageClassification`.
+    Vit,
+    /// HF `CLIPVisionModelWithProjection` and a linear head on its projection.
+    Clip,
+    /// EfficientNet-Lite with one logit.
+    EfficientnetLite,
 }
 
 /// How weights are stored.
@@ -161,17 +210,22 @@ pub enum PackError {
     /// The blend's numbers.
     #[error("pack.toml: {0}")]
     Blend(#[from] BlendError),
-    /// The blend names a stage that the pack lacks.
-    #[error("pack.toml: the blend weighs `{0}`, but there is no [stages.{0}]")]
-    UnknownStage(Stage),
-    /// A neural stage without a model, or an inline stage with one.
-    #[error("pack.toml: [stages.{0}] must name a model if it is neural, and only then")]
+    /// The blend names a stage that the pack lacks, or one of the other modality.
+    #[error("pack.toml: the {1} blend weighs `{0}`, but there is no [stages.{0}] for {1}")]
+    UnknownStage(Stage, Modality),
+    /// A proof would not decide.
+    #[error("pack.toml: `proven` must not lie below `ai_generated`")]
+    Proven,
+    /// A neural stage without a model, an inline stage with one, or a model for the other modality.
+    #[error("pack.toml: [stages.{0}] must name a model with input of its modality if it is neural, and only then")]
     Model(Stage),
     /// A path leads out of the pack's folder.
     #[error("pack.toml: `{0}` is not a plain relative path")]
     Path(String),
     /// A digest is malformed, or a window out of range.
-    #[error("pack.toml: [stages.{0}] has a window outside 1–512, no windows, or a malformed sha256")]
+    #[error(
+        "pack.toml: [stages.{0}] has a window outside 1–512, a view outside 1–1024 pixels, too many or no windows, or a malformed sha256"
+    )]
     Number(Stage),
 }
 
@@ -179,10 +233,8 @@ impl Pack {
     /// Parses and checks a manifest.
     pub fn parse(toml: &str) -> Result<Self, PackError> {
         let pack: Pack = toml::from_str(toml)?;
-        pack.text.blend.validate()?;
-        pack.text.thresholds.validate()?;
-        if let Some(stage) = pack.text.blend.stages().find(|stage| !pack.stages.contains_key(stage)) {
-            return Err(PackError::UnknownStage(stage));
+        for modality in [Modality::Text, Modality::Image] {
+            pack.validate(modality)?;
         }
         for (stage, spec) in &pack.stages {
             if stage.is_neural() != spec.model.is_some() {
@@ -195,14 +247,42 @@ impl Pack {
         Ok(pack)
     }
 
+    fn validate(&self, modality: Modality) -> Result<(), PackError> {
+        let Some(policy) = self.policy(modality) else { return Ok(()) };
+        policy.blend.validate()?;
+        policy.thresholds.validate()?;
+        if policy.proven.is_some_and(|proven| proven < policy.thresholds.ai_generated()) {
+            return Err(PackError::Proven);
+        }
+        let has = |stage: &Stage| self.stages.contains_key(stage) && stage.modality() == modality;
+        match policy.blend.stages().find(|stage| !has(stage)) {
+            Some(stage) => Err(PackError::UnknownStage(stage, modality)),
+            None => Ok(()),
+        }
+    }
+
+    /// How verdicts of a modality are made; `None` when the pack does not judge it.
+    pub fn policy(&self, modality: Modality) -> Option<&Policy> {
+        match modality {
+            Modality::Text => Some(&self.text),
+            Modality::Image => self.image.as_ref(),
+        }
+    }
+
     /// The name that results carry: `compact-2026.11.1`.
     pub fn label(&self) -> String {
         format!("{}-{}", self.name, self.version)
     }
 
-    /// The stages that a text runs.
-    pub fn text_stages(&self) -> impl Iterator<Item = Stage> + '_ {
-        self.text.blend.stages()
+    /// The stages that content of a modality runs; none when the pack does not judge it.
+    pub fn stages_of(&self, modality: Modality) -> impl Iterator<Item = Stage> + '_ {
+        self.policy(modality).into_iter().flat_map(|policy| policy.blend.stages())
+    }
+
+    /// The neural stages of every modality.
+    pub fn neural_stages(&self) -> impl Iterator<Item = Stage> + '_ {
+        let judged = [Modality::Text, Modality::Image].into_iter().flat_map(|modality| self.stages_of(modality));
+        judged.filter(|stage| stage.is_neural())
     }
 
     /// Every file of every stage; a file that two stages share comes twice.
@@ -224,7 +304,10 @@ impl ModelSpec {
         }
         let digests = self.files.iter().filter_map(|file| file.sha256.as_deref());
         let well_formed = |d: &str| d.len() == 64 && d.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if !(1..=512).contains(&self.window) || self.max_windows == 0 || !digests.into_iter().all(well_formed) {
+        if self.input.modality() != stage.modality() {
+            return Err(PackError::Model(stage));
+        }
+        if !self.input.is_in_range() || !digests.into_iter().all(well_formed) {
             return Err(PackError::Number(stage));
         }
         Ok(())
@@ -250,8 +333,7 @@ mod tests {
         architecture = "bert"
         directory = "encoder"
         format = "safetensors"
-        window = 254
-        max_windows = 16
+        input = { text = { window = 254, max_windows = 16 } }
         files = [{ path = "encoder/config.json", bytes = 2, sha256 = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", source = { bundled = {} } }]
     "#;
 
@@ -259,7 +341,8 @@ mod tests {
     fn a_manifest_parses_into_checked_types() {
         let pack = Pack::parse(MANIFEST).unwrap();
         assert_eq!(pack.label(), "tiny-1");
-        assert_eq!(pack.text_stages().collect::<Vec<_>>(), [Stage::Heuristics, Stage::Roberta]);
+        assert_eq!(pack.stages_of(Modality::Text).collect::<Vec<_>>(), [Stage::Heuristics, Stage::Roberta]);
+        assert_eq!(pack.neural_stages().collect::<Vec<_>>(), [Stage::Roberta]);
         assert_eq!(pack.files().count(), 1);
     }
 
@@ -267,6 +350,14 @@ mod tests {
     fn a_manifest_that_makes_no_sense_is_refused_with_the_reason() {
         let refused = |from: &str, to: &str| Pack::parse(&MANIFEST.replace(from, to)).unwrap_err().to_string();
         assert!(refused("heuristics = 1.0, ", "binoculars = 1.0, ").contains("no [stages.binoculars]"));
+        assert!(refused("heuristics = 1.0, ", "metadata = 1.0, ").contains("no [stages.metadata] for text"));
+        assert!(
+            refused("text = { window = 254, max_windows = 16 }", "image = { size = 224, views = 1 }").contains("input")
+        );
+        assert!(
+            refused("human = 0.4, ai_generated = 0.9 }", "human = 0.4, ai_generated = 0.9 }\nproven = 0.8")
+                .contains("proven")
+        );
         assert!(refused("window = 254", "window = 4096").contains("window"));
         assert!(refused("encoder/config.json", "../../etc/passwd").contains("plain relative path"));
         assert!(refused("/config.json", "//../x").contains("plain relative path"));
@@ -280,14 +371,15 @@ mod tests {
         let compact = Pack::parse(include_str!("../../../models/compact/pack.toml")).unwrap();
         assert!(compact.files().all(|file| file.sha256.is_some() && file.bytes.is_some()));
         let reference = Pack::parse(include_str!("../../../models/reference/pack.toml")).unwrap();
-        let score = |x| crate::Probability::new(x).unwrap();
-        let scores = BTreeMap::from([
-            (Stage::Heuristics, score(0.82)),
-            (Stage::Roberta, score(0.79)),
-            (Stage::Binoculars, score(0.91)),
-        ]);
-        let confidence = reference.text.blend.confidence(&scores).unwrap();
-        assert_eq!(confidence.rounded(), 0.87);
-        assert_eq!(reference.text.thresholds.verdict(confidence), crate::Verdict::AiGenerated);
+        let judged = |modality, scores: [(Stage, f64); 3]| {
+            let scores = BTreeMap::from(scores.map(|(stage, score)| (stage, Probability::new(score).unwrap())));
+            let policy = reference.policy(modality).unwrap();
+            let confidence = policy.blend.confidence(&scores).unwrap();
+            (confidence.rounded(), policy.thresholds.verdict(confidence))
+        };
+        let text = [(Stage::Heuristics, 0.82), (Stage::Roberta, 0.79), (Stage::Binoculars, 0.91)];
+        assert_eq!(judged(Modality::Text, text), (0.87, crate::Verdict::AiGenerated));
+        let image = [(Stage::Metadata, 1.0), (Stage::Frequency, 0.72), (Stage::Classifier, 0.97)];
+        assert_eq!(judged(Modality::Image, image), (0.93, crate::Verdict::AiGenerated));
     }
 }

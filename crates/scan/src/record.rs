@@ -1,6 +1,6 @@
 //! A scan: one content, the stages it runs, and where it stands.
 
-use crate::{AccountId, Modality, Outcome, Pack, Probability, ScanId, Stage, Verdict, Warning};
+use crate::{AccountId, ImageFacts, Modality, Outcome, Pack, Probability, ScanId, Stage, Verdict, Warning};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use time::OffsetDateTime;
@@ -26,6 +26,9 @@ pub struct Scan {
     pub pack: String,
     /// What to know when reading the verdict.
     pub warnings: BTreeSet<Warning>,
+    /// What is known of the file, when an image was scanned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageFacts>,
     /// Every stage that it runs, with its outcome once there is one.
     pub outcomes: BTreeMap<Stage, Option<Outcome>>,
     /// Where it stands.
@@ -82,15 +85,22 @@ impl Scan {
     /// The final state that follows from the outcomes so far; stages still awaited count as missing. A pure
     /// function of its arguments, so that whoever finalises reaches the same end.
     pub fn conclude(&self, pack: &Pack, finished_at: OffsetDateTime) -> State {
-        let Some(confidence) = pack.text.blend.confidence(&self.scores()) else {
-            return State::Failed { finished_at };
-        };
-        let thresholds = &pack.text.thresholds;
-        let confidence = if self.warnings.contains(&Warning::ShortText) {
-            thresholds.without_accusing(confidence)
+        let policy = pack.policy(self.modality);
+        let blended = policy.and_then(|policy| Some((policy, policy.blend.confidence(&self.scores())?)));
+        let Some((policy, blended)) = blended else { return State::Failed { finished_at } };
+        let thresholds = &policy.thresholds;
+        let confidence = if self.proves_ai() {
+            policy.proven.filter(|proven| *proven > blended).unwrap_or(blended)
+        } else if self.warnings.iter().any(|warning| warning.forbids_accusing()) {
+            thresholds.without_accusing(blended)
         } else {
-            confidence
+            blended
         };
         State::Completed(Conclusion { verdict: thresholds.verdict(confidence), confidence, finished_at })
+    }
+
+    /// Whether the content itself proves that AI made it.
+    pub fn proves_ai(&self) -> bool {
+        self.image.as_ref().is_some_and(|image| image.provenance.proves_ai())
     }
 }

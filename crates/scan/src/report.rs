@@ -1,12 +1,13 @@
 //! A scan as users read it: the documented JSON, field for field.
 
-use crate::{Failure, Outcome, Scan, Segment, Stage, State, Warning};
-use serde::{Deserialize, Serialize};
+use crate::image::{C2pa, Integrity, Trust};
+use crate::{Failure, ImageFacts, Modality, Outcome, Probability, Scan, Segment, Stage, State, Verdict, Warning};
+use serde::Serialize;
 use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
 /// The answer of `POST /v1/detect`, and the base of `GET /v1/scans/{id}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ScanReport {
     /// The scan's id.
     pub id: String,
@@ -18,7 +19,7 @@ pub struct ScanReport {
     pub verdict: Option<String>,
     /// The probability of AI, 0 to 1, for every verdict; `null` until the scan is completed.
     pub confidence: Option<f64>,
-    /// The generator that the content itself names. Text names none.
+    /// The generator that an image's metadata names. Text names none.
     pub attribution: Option<String>,
     /// One or two sentences for people.
     pub explanation: String,
@@ -34,9 +35,19 @@ pub struct ScanReport {
     pub model_pack: String,
 }
 
+/// `details`: one shape for each modality.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Details {
+    /// Of a text scan.
+    Text(TextDetails),
+    /// Of an image scan.
+    Image(ImageDetails),
+}
+
 /// `details` of a text scan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Details {
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TextDetails {
     /// `null` when the stage did not run.
     pub heuristic_score: Option<f64>,
     /// `null` when the stage did not run (yet).
@@ -44,15 +55,78 @@ pub struct Details {
     /// `null` when the stage did not run (yet).
     pub roberta_score: Option<f64>,
     /// Always `weighted_blend`.
-    pub ensemble_method: String,
+    pub ensemble_method: &'static str,
     /// For each stage of the modality, whether it ran.
     pub stages: BTreeMap<String, bool>,
     /// The documented measurements.
     pub features: Option<TextFeatures>,
 }
 
+/// `details` of an image scan.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ImageDetails {
+    /// 1 for a proven AI signature; `null` when the stage did not run.
+    pub metadata_score: Option<f64>,
+    /// `null` when the stage did not run.
+    pub fft_score: Option<f64>,
+    /// `null` when the stage did not run (yet).
+    pub classifier_score: Option<f64>,
+    /// Always `weighted_blend`.
+    pub ensemble_method: &'static str,
+    /// For each stage of the modality, whether it ran.
+    pub stages: BTreeMap<String, bool>,
+    /// The documented measurements and what else is known of the file.
+    pub features: Option<ImageFeatures>,
+}
+
+/// What is known of an image.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ImageFeatures {
+    /// Pixels across, as displayed.
+    pub width: u32,
+    /// Pixels down, as displayed.
+    pub height: u32,
+    /// `JPEG`, `PNG`, `WEBP`, `GIF` or `BMP`.
+    pub format: String,
+    /// Size of the file.
+    pub file_size_bytes: u64,
+    /// It holds readable EXIF.
+    pub has_exif: bool,
+    /// The AI signature in the metadata.
+    pub ai_tool_signature: Option<String>,
+    /// What the C2PA manifest comes to; `null` without one. See [`C2pa::verdict`].
+    pub c2pa_verdict: Option<&'static str>,
+    /// How steadily the spectrum falls, 0 to 1.
+    pub fft_smoothness: Option<f64>,
+    /// How strong a grid the spectrum shows, 0 to 1.
+    pub fft_periodicity: Option<f64>,
+    /// The camera that EXIF names.
+    pub camera: Option<String>,
+    /// The software that the metadata names.
+    pub software: Option<String>,
+    /// The digital source type that XMP or IPTC metadata declares.
+    pub digital_source_type: Option<String>,
+    /// The C2PA manifest.
+    pub c2pa: C2paReport,
+}
+
+/// A C2PA manifest: whether there is one, whether it fits, who stands for it, what it says.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct C2paReport {
+    /// Whether the file holds one. The other members are `null` if not.
+    pub present: bool,
+    /// `intact`, `bad_credential` or `tampered`.
+    pub integrity: Option<Integrity>,
+    /// `trusted` or `untrusted`.
+    pub trust: Option<Trust>,
+    /// The declared digital source type.
+    pub source_type: Option<String>,
+    /// The program that made the claim.
+    pub claim_generator: Option<String>,
+}
+
 /// The documented measurements of a text.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct TextFeatures {
     /// Words.
     pub word_count: u64,
@@ -69,7 +143,7 @@ pub struct TextFeatures {
 }
 
 /// A stretch of the text with its own score.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SegmentReport {
     /// First character.
     pub start: usize,
@@ -80,7 +154,7 @@ pub struct SegmentReport {
 }
 
 /// A warning as users read it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WarningReport {
     /// For programs.
     pub code: Warning,
@@ -102,7 +176,7 @@ impl ScanReport {
             status: status.to_owned(),
             verdict: conclusion.map(|c| c.verdict.to_string()),
             confidence: conclusion.map(|c| c.confidence.rounded()),
-            attribution: None,
+            attribution: scan.image.as_ref().and_then(|image| image.provenance.generator()).map(str::to_owned),
             explanation: explain(scan),
             details: Details::new(scan),
             latency_ms: (end - scan.created_at).whole_milliseconds().max(0) as u64,
@@ -117,14 +191,82 @@ impl Details {
     fn new(scan: &Scan) -> Self {
         let scores = scan.scores();
         let score = |stage| scores.get(&stage).map(|p| p.rounded());
-        let heuristics = scan.outcomes.get(&Stage::Heuristics).and_then(|o| o.as_ref()?.score());
+        let stages = Stage::of(scan.modality).map(|s| (s.name().to_owned(), scores.contains_key(&s))).collect();
+        let ensemble_method = "weighted_blend";
+        match scan.modality {
+            Modality::Text => Details::Text(TextDetails {
+                heuristic_score: score(Stage::Heuristics),
+                binoculars_score: score(Stage::Binoculars),
+                roberta_score: score(Stage::Roberta),
+                ensemble_method,
+                stages,
+                features: measured(scan, Stage::Heuristics).and_then(TextFeatures::from_measured),
+            }),
+            Modality::Image => Details::Image(ImageDetails {
+                metadata_score: score(Stage::Metadata),
+                fft_score: score(Stage::Frequency),
+                classifier_score: score(Stage::Classifier),
+                ensemble_method,
+                stages,
+                features: scan.image.as_ref().map(|facts| ImageFeatures::new(facts, measured(scan, Stage::Frequency))),
+            }),
+        }
+    }
+
+    /// Each stage of the modality with its score, in the documented order.
+    pub fn scores(&self) -> [(Stage, Option<f64>); 3] {
+        match self {
+            Details::Text(text) => [
+                (Stage::Heuristics, text.heuristic_score),
+                (Stage::Binoculars, text.binoculars_score),
+                (Stage::Roberta, text.roberta_score),
+            ],
+            Details::Image(image) => [
+                (Stage::Metadata, image.metadata_score),
+                (Stage::Frequency, image.fft_score),
+                (Stage::Classifier, image.classifier_score),
+            ],
+        }
+    }
+}
+
+fn measured(scan: &Scan, stage: Stage) -> Option<&crate::Features> {
+    scan.outcomes.get(&stage)?.as_ref()?.score().map(|score| &score.features)
+}
+
+impl ImageFeatures {
+    /// The names of the features that the frequency stage measures and results show.
+    pub const MEASURED: [&str; 2] = ["fft_smoothness", "fft_periodicity"];
+
+    fn new(facts: &ImageFacts, spectrum: Option<&crate::Features>) -> Self {
+        let spectral = |name| spectrum.and_then(|s| s.get(name)).map(|x| (x * 100.0).round() / 100.0);
+        let provenance = &facts.provenance;
         Self {
-            heuristic_score: score(Stage::Heuristics),
-            binoculars_score: score(Stage::Binoculars),
-            roberta_score: score(Stage::Roberta),
-            ensemble_method: "weighted_blend".to_owned(),
-            stages: Stage::ALL.into_iter().map(|s| (s.name().to_owned(), scores.contains_key(&s))).collect(),
-            features: heuristics.and_then(|score| TextFeatures::from_measured(&score.features)),
+            width: facts.width,
+            height: facts.height,
+            format: facts.format.to_string(),
+            file_size_bytes: facts.file_size_bytes,
+            has_exif: provenance.has_exif,
+            ai_tool_signature: provenance.ai_signature().map(str::to_owned),
+            c2pa_verdict: provenance.c2pa.as_ref().map(C2pa::verdict),
+            fft_smoothness: spectral("fft_smoothness"),
+            fft_periodicity: spectral("fft_periodicity"),
+            camera: provenance.camera.clone(),
+            software: provenance.software.clone(),
+            digital_source_type: provenance.source_type.as_ref().map(|s| s.as_str().to_owned()),
+            c2pa: provenance.c2pa.as_ref().map(C2paReport::new).unwrap_or_default(),
+        }
+    }
+}
+
+impl C2paReport {
+    fn new(c2pa: &C2pa) -> Self {
+        Self {
+            present: true,
+            integrity: Some(c2pa.integrity),
+            trust: Some(c2pa.trust),
+            source_type: c2pa.source_type.as_ref().map(|s| s.as_str().to_owned()),
+            claim_generator: c2pa.claim_generator.clone(),
         }
     }
 }
@@ -161,18 +303,73 @@ fn explain(scan: &Scan) -> String {
         }
         State::Completed(conclusion) => conclusion,
     };
+    let (verdict, confidence) = (conclusion.verdict, conclusion.confidence);
+    match &scan.image {
+        None => explain_text(scan, verdict, confidence),
+        Some(image) => explain_image(scan, image, verdict, confidence),
+    }
+}
+
+fn explain_text(scan: &Scan, verdict: Verdict, confidence: Probability) -> String {
     let scores = scan.scores();
     let method = match (scores.contains_key(&Stage::Heuristics), scores.keys().any(|s| s.is_neural())) {
         (true, true) => "heuristic + ML analysis",
         (true, false) => "heuristic analysis only",
         (false, _) => "ML analysis",
     };
-    let finding = match conclusion.verdict {
-        crate::Verdict::AiGenerated => "shows strong AI-generated writing patterns",
-        crate::Verdict::Human => "reads like human writing",
-        crate::Verdict::Mixed => "shows mixed signals, neither clearly human nor clearly AI",
+    let finding = match verdict {
+        Verdict::AiGenerated => "shows strong AI-generated writing patterns",
+        Verdict::Human => "reads like human writing",
+        Verdict::Mixed => "shows mixed signals, neither clearly human nor clearly AI",
     };
-    format!("Content {finding} ({method}). AI probability: {}.", conclusion.confidence)
+    format!("Content {finding} ({method}). AI probability: {confidence}.")
+}
+
+fn explain_image(scan: &Scan, image: &ImageFacts, verdict: Verdict, confidence: Probability) -> String {
+    let methods = [
+        (Stage::Metadata, "metadata"),
+        (Stage::Frequency, "frequency analysis"),
+        (Stage::Classifier, "neural classifier"),
+    ];
+    let scores = scan.scores();
+    let ran: Vec<&str> =
+        methods.iter().filter(|(stage, _)| scores.contains_key(stage)).map(|(_, name)| *name).collect();
+    let finding = match verdict {
+        Verdict::AiGenerated => "shows strong indicators of AI generation",
+        Verdict::Human => "shows no strong indicators of AI generation",
+        Verdict::Mixed => "shows mixed signals, neither clearly captured nor clearly generated",
+    };
+    let found = found_in_metadata(image).map(|found| format!(" {found}")).unwrap_or_default();
+    format!("Image {finding} ({}).{found} AI probability: {confidence}.", ran.join(" + "))
+}
+
+/// The most telling thing that the file says of its origin, as a sentence.
+fn found_in_metadata(image: &ImageFacts) -> Option<String> {
+    let provenance = &image.provenance;
+    if let Some(tool) = &provenance.ai_tool {
+        return Some(format!("Its metadata carries the signature of {tool}."));
+    }
+    let manifest = provenance.c2pa.as_ref();
+    let by = manifest.and_then(|c2pa| c2pa.claim_generator.as_ref()).map(|g| format!(" by {g}")).unwrap_or_default();
+    match manifest.map(C2pa::verdict) {
+        Some("ai_generated") => return Some(format!("Its C2PA manifest{by} declares it made by a trained model.")),
+        Some("ai_edited") => {
+            return Some(format!("Its C2PA manifest{by} declares parts of it made by a trained model."));
+        }
+        Some("tampered") => return Some("Its C2PA manifest does not match the image and was ignored.".to_owned()),
+        _ => {}
+    }
+    match &provenance.source_type {
+        Some(source) if source.is_ai_generated() => {
+            return Some("Its metadata declares it made by a trained model.".to_owned());
+        }
+        Some(source) if source.is_ai_edited() => {
+            return Some("Its metadata declares parts of it made by a trained model.".to_owned());
+        }
+        _ => {}
+    }
+    let camera = provenance.camera.as_ref().filter(|_| provenance.has_exposure)?;
+    Some(format!("Its metadata names a camera, {camera}; metadata can be copied."))
 }
 
 fn segments(scan: &Scan) -> Vec<SegmentReport> {

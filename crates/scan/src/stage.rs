@@ -24,11 +24,18 @@ pub enum Stage {
     Roberta,
     /// Log-perplexity over cross-perplexity of two causal LMs (Hans et al., 2024, arXiv:2401.12070).
     Binoculars,
+    /// What an image file says of its own origin, inline in the api function.
+    Metadata,
+    /// The spectrum of an image's luminance, inline in the api function.
+    Frequency,
+    /// A vision network fine-tuned to tell captured from generated pixels.
+    Classifier,
 }
 
 impl Stage {
     /// Every stage, in the order in which the contract lists them.
-    pub const ALL: [Stage; 3] = [Stage::Heuristics, Stage::Binoculars, Stage::Roberta];
+    pub const ALL: [Stage; 6] =
+        [Stage::Heuristics, Stage::Binoculars, Stage::Roberta, Stage::Metadata, Stage::Frequency, Stage::Classifier];
 
     /// The name used in packs, queues and `details.stages`.
     pub fn name(self) -> &'static str {
@@ -36,21 +43,28 @@ impl Stage {
             Stage::Heuristics => "heuristics",
             Stage::Roberta => "roberta",
             Stage::Binoculars => "binoculars",
+            Stage::Metadata => "metadata",
+            Stage::Frequency => "frequency",
+            Stage::Classifier => "classifier",
         }
     }
 
-    /// The member of `details` that holds the score.
-    pub fn score_field(self) -> &'static str {
+    /// What kind of content it looks at.
+    pub fn modality(self) -> Modality {
         match self {
-            Stage::Heuristics => "heuristic_score",
-            Stage::Roberta => "roberta_score",
-            Stage::Binoculars => "binoculars_score",
+            Stage::Heuristics | Stage::Roberta | Stage::Binoculars => Modality::Text,
+            Stage::Metadata | Stage::Frequency | Stage::Classifier => Modality::Image,
         }
     }
 
     /// Neural stages run in the inference function; the others run inline in the api function.
     pub fn is_neural(self) -> bool {
-        matches!(self, Stage::Roberta | Stage::Binoculars)
+        matches!(self, Stage::Roberta | Stage::Binoculars | Stage::Classifier)
+    }
+
+    /// The stages of a modality.
+    pub fn of(modality: Modality) -> impl Iterator<Item = Stage> {
+        Stage::ALL.into_iter().filter(move |stage| stage.modality() == modality)
     }
 
     /// The stage of that name.

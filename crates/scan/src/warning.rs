@@ -15,11 +15,23 @@ pub enum Warning {
     HiddenCharacters,
     /// Letters of another script that look Latin were read as Latin.
     Homoglyphs,
+    /// The image's shorter side is under [`crate::image::SMALL_SIDE`] pixels: the verdict is never `ai_generated` unless
+    /// the file itself proves it.
+    SmallImage,
+    /// The image declares that a part of it was made by a trained model.
+    EditedWithAi,
+    /// The C2PA manifest does not match the content, or cannot be read.
+    TamperedManifest,
     /// A stage could not run; its score is `null` and the others were blended without it.
     StageUnavailable,
 }
 
 impl Warning {
+    /// Whether the stages' evidence is too thin to call the content AI-generated.
+    pub fn forbids_accusing(self) -> bool {
+        matches!(self, Warning::ShortText | Warning::SmallImage)
+    }
+
     /// One sentence for people.
     pub fn message(self) -> &'static str {
         match self {
@@ -29,6 +41,11 @@ impl Warning {
             Warning::NotEnglish => "The text does not look English, the only language this pack is measured on.",
             Warning::HiddenCharacters => "Invisible characters were found and removed before the analysis.",
             Warning::Homoglyphs => "Look-alike letters of other scripts were found and read as Latin letters.",
+            Warning::SmallImage => {
+                "Under 128 pixels a side there is too little evidence to call an image AI-generated; send the original."
+            }
+            Warning::EditedWithAi => "The file declares that parts of the image were made with AI.",
+            Warning::TamperedManifest => "The C2PA manifest does not match the image, so what it says was ignored.",
             Warning::StageUnavailable => "A detection stage could not run; the verdict rests on the stages that did.",
         }
     }

@@ -1,17 +1,18 @@
 //! Scanning: from an accepted request to a scan whose neural stages are under way, and waiting for its end.
 
-use crate::{Recorder, ServiceError};
+use crate::examine::{self, Examined};
+use crate::{DetectRequest, Recorder, ServiceError, Sources};
 use cloud::{CloudError, Jobs, Parking, QuotaUse, RateLimit, RateUse, Scans, Usage};
+use detectors::image::Limits;
 use futures::future::try_join_all;
-use scan::report::TextFeatures;
-use scan::{
-    Account, Failure, JobContent, Modality, Normalised, Outcome, Pack, Reading, Scan, ScanId, Stage, StageJob, State,
-    Text, Warning,
-};
-use std::collections::BTreeMap;
+use scan::{Account, Content, Failure, JobContent, Outcome, Pack, Scan, ScanId, Stage, StageJob};
 use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
+use tokio::sync::Semaphore;
+
+/// Images that are decoded at the same time: each may need a few bytes for each of a hundred million pixels.
+const DECODERS: usize = 2;
 
 /// How scans are run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,11 +21,17 @@ pub struct DetectSettings {
     pub rate: RateLimit,
     /// How long a scan may run before it ends with whatever stages it has.
     pub deadline: Duration,
+    /// What images are decoded.
+    pub images: Limits,
 }
 
 impl Default for DetectSettings {
     fn default() -> Self {
-        Self { rate: RateLimit { name: "detect", per_minute: 60 }, deadline: Duration::from_secs(300) }
+        Self {
+            rate: RateLimit { name: "detect", per_minute: 60 },
+            deadline: Duration::from_secs(300),
+            images: Limits::default(),
+        }
     }
 }
 
@@ -36,8 +43,10 @@ pub struct Detect {
     scans: Scans,
     jobs: Jobs,
     parking: Parking,
+    sources: Sources,
     recorder: Recorder,
     settings: DetectSettings,
+    decoders: Arc<Semaphore>,
 }
 
 /// A scan that has been charged and started. It may be final already.
@@ -57,10 +66,12 @@ impl Detect {
         scans: Scans,
         jobs: Jobs,
         parking: Parking,
+        sources: Sources,
         settings: DetectSettings,
     ) -> Self {
         let recorder = Recorder::new(scans.clone(), pack.clone());
-        Self { pack, usage, scans, jobs, parking, recorder, settings }
+        let decoders = Arc::new(Semaphore::new(DECODERS));
+        Self { pack, usage, scans, jobs, parking, sources, recorder, settings, decoders }
     }
 
     /// Counts a request against the account's rate limit, or refuses it.
@@ -69,14 +80,19 @@ impl Detect {
         if rate.allowed { Ok(rate) } else { Err(ServiceError::RateLimited(rate)) }
     }
 
-    /// Charges and starts the scan of a text. If it cannot be started, nothing stays charged.
+    /// Charges and starts a scan. If it cannot be started, nothing stays charged.
     pub async fn begin(
         &self,
         account: &Account,
-        text: &Text,
+        request: DetectRequest,
         received_at: OffsetDateTime,
     ) -> Result<Begun, ServiceError> {
-        let scan = self.examine(account, text, received_at)?;
+        let Examined { mut scan, content, .. } = self.examine(account, request, received_at).await?;
+        scan.account = account.id.clone();
+        scan.deadline = received_at + self.settings.deadline;
+        if scan.is_complete() {
+            scan.state = scan.conclude(&self.pack, OffsetDateTime::now_utc());
+        }
         let quota = self.usage.reserve(&account.id, account.plan, 1, received_at).await?;
         if !quota.allowed {
             return Err(ServiceError::QuotaExceeded(quota));
@@ -85,30 +101,36 @@ impl Detect {
             self.usage.refund(&account.id, 1, received_at).await?;
             return Err(error.into());
         }
-        let scan = self.dispatch(scan, text).await?;
+        let scan = self.dispatch(scan, content.as_ref()).await?;
         Ok(Begun { scan, quota })
     }
 
-    /// Runs the inline stages. The scan is final if there are no others.
-    fn examine(&self, account: &Account, text: &Text, received_at: OffsetDateTime) -> Result<Scan, ServiceError> {
-        let normalised = Normalised::new(text.as_str());
-        let (mut scan, _) = examine(&self.pack, text, &normalised, received_at)?;
-        scan.account = account.id.clone();
-        scan.deadline = received_at + self.settings.deadline;
-        if scan.is_complete() {
-            scan.state = scan.conclude(&self.pack, OffsetDateTime::now_utc());
-        }
-        Ok(scan)
+    /// Gets hold of the content and runs the inline stages; images are decoded away from the asynchronous threads.
+    async fn examine(
+        &self,
+        account: &Account,
+        request: DetectRequest,
+        received_at: OffsetDateTime,
+    ) -> Result<Examined, ServiceError> {
+        let source = match request {
+            DetectRequest::Text(text) => return examine::text(&self.pack, &text, received_at),
+            DetectRequest::Image(source) => source,
+        };
+        let file = self.sources.bytes(&account.id, source).await?;
+        let _permit = self.decoders.acquire().await.map_err(|_| ServiceError::Stopped)?;
+        let (pack, limits) = (self.pack.clone(), self.settings.images);
+        let examine = move || examine::image(&pack, &file, &limits, received_at);
+        tokio::task::spawn_blocking(examine).await.map_err(|_| ServiceError::Stopped)?
     }
 
     /// Sends one job for each awaited stage. A stage whose job cannot be sent is recorded as broken, and the scan
     /// goes on without it.
-    async fn dispatch(&self, scan: Scan, text: &Text) -> Result<Scan, CloudError> {
+    async fn dispatch(&self, scan: Scan, content: Option<&Content>) -> Result<Scan, CloudError> {
         let awaited: Vec<Stage> = scan.outcomes.iter().filter(|(_, o)| o.is_none()).map(|(stage, _)| *stage).collect();
         if awaited.is_empty() {
             return Ok(scan);
         }
-        let content = self.content(&scan, text).await;
+        let content = self.job_content(&scan, content).await;
         let sent = try_join_all(awaited.into_iter().map(async |stage| {
             let sent = match &content {
                 Ok(content) => self.send(&scan, stage, content.clone()).await,
@@ -122,11 +144,13 @@ impl Detect {
         Ok(changed.unwrap_or(scan))
     }
 
-    async fn content(&self, scan: &Scan, text: &Text) -> Result<JobContent, CloudError> {
-        if Jobs::fits(text.as_str()) {
-            return Ok(JobContent::Inline(text.as_str().to_owned()));
+    async fn job_content(&self, scan: &Scan, content: Option<&Content>) -> Result<JobContent, CloudError> {
+        let content =
+            content.ok_or_else(|| CloudError::Data("the pack awaits a stage that has no input".to_owned()))?;
+        if Jobs::fits(content) {
+            return Ok(JobContent::Inline(content.clone()));
         }
-        let parked = self.parking.put(scan.id, text.as_str()).await;
+        let parked = self.parking.put(scan.id, content).await;
         parked.map(JobContent::Parked).inspect_err(|error| tracing::error!(scan = %scan.id, %error, "parking failed"))
     }
 
@@ -157,36 +181,4 @@ impl Detect {
         }
         self.recorder.finalise(scan).await?.ok_or(ServiceError::NotFound)
     }
-}
-
-/// A scan of `text` with its inline outcomes, for nobody's account and without a deadline, and what the heuristics
-/// measured for it.
-pub(crate) fn examine(
-    pack: &Pack,
-    text: &Text,
-    normalised: &Normalised,
-    received_at: OffsetDateTime,
-) -> Result<(Scan, Reading), ServiceError> {
-    let reading = detectors::measure(normalised);
-    let mut warnings = text.warnings(normalised);
-    if !detectors::looks_english(&reading) {
-        warnings.insert(Warning::NotEnglish);
-    }
-    let mut outcomes: BTreeMap<_, _> = pack.text_stages().map(|stage| (stage, None)).collect();
-    if let (Some(outcome), Some(spec)) = (outcomes.get_mut(&Stage::Heuristics), pack.stages.get(&Stage::Heuristics)) {
-        *outcome = Some(Outcome::of_reading(&reading, &spec.calibration, normalised, &TextFeatures::NAMES)?);
-    }
-    let scan = Scan {
-        id: ScanId::new(),
-        account: scan::AccountId::nobody(),
-        modality: Modality::Text,
-        created_at: received_at,
-        deadline: received_at,
-        content_sha256: text.sha256(),
-        pack: pack.label(),
-        warnings,
-        outcomes,
-        state: State::Processing,
-    };
-    Ok((scan, reading))
 }

@@ -1,9 +1,12 @@
 //! Why a use case did not do what it was asked.
 
 use cloud::{CloudError, QuotaUse, RateUse};
-use scan::ErrorCode;
+use detectors::image::DecodeError;
+use fetch::FetchError;
 use scan::calibration::MissingFeature;
+use scan::image::PixelsError;
 use scan::text::TextError;
+use scan::{ErrorCode, Modality};
 
 /// A refusal or a fault. [`ServiceError::code`] is what users program against.
 #[derive(Debug, thiserror::Error)]
@@ -22,14 +25,38 @@ pub enum ServiceError {
     #[error("{0}")]
     InvalidRequest(String),
     /// The modality is unknown or not there yet.
-    #[error("Requested modality is not yet available; `modality` must be \"text\".")]
+    #[error("Requested modality is not yet available; `modality` must be \"text\" or \"image\".")]
     ModalityNotSupported,
     /// The input type does not exist for the modality.
-    #[error("`input_type` must be \"raw_text\" for text.")]
-    InputTypeNotSupported,
+    #[error("`input_type` must be {} for {modality}.", match modality {
+        Modality::Text => "\"raw_text\"",
+        Modality::Image => "\"upload\" or \"url\"",
+    })]
+    InputTypeNotSupported {
+        /// The modality.
+        modality: Modality,
+    },
     /// The text is out of bounds.
-    #[error("{0}.")]
+    #[error(transparent)]
     Text(#[from] TextError),
+    /// `content` is no base64.
+    #[error("`content` is not valid base64: send the file in standard base64, without a `data:` prefix.")]
+    InvalidBase64,
+    /// There is no image in the request.
+    #[error("The image is empty: send the bytes of the file.")]
+    EmptyImage,
+    /// The image file is over the limit.
+    #[error("Image exceeds 20 MB limit. Send a smaller file; over 4 MB, upload it through POST /v1/uploads.")]
+    ImageTooLarge,
+    /// The file is no image that is read.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// The URL could not be fetched, or must not be.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// This account has uploaded no such file, or it has expired.
+    #[error("No such upload: send the file to the URL that POST /v1/uploads gave, then ask for its scan within a day.")]
+    UploadNotFound,
     /// The request body is over the limit.
     #[error("The request body is larger than {limit} bytes.")]
     BodyTooLarge {
@@ -45,6 +72,12 @@ pub enum ServiceError {
     /// Pack and code do not belong together.
     #[error(transparent)]
     Pack(#[from] MissingFeature),
+    /// The pack's classifier wants views that no image gives.
+    #[error(transparent)]
+    Pixels(#[from] PixelsError),
+    /// Work on another thread ended before its time.
+    #[error("a thread ended before its work was done")]
+    Stopped,
 }
 
 impl ServiceError {
@@ -56,11 +89,23 @@ impl ServiceError {
             ServiceError::QuotaExceeded(_) => ErrorCode::QuotaExceeded,
             ServiceError::InvalidRequest(_) => ErrorCode::InvalidRequest,
             ServiceError::ModalityNotSupported => ErrorCode::ModalityNotSupported,
-            ServiceError::InputTypeNotSupported => ErrorCode::InputTypeNotSupported,
+            ServiceError::InputTypeNotSupported { .. } => ErrorCode::InputTypeNotSupported,
             ServiceError::Text(TextError::TooLong) | ServiceError::BodyTooLarge { .. } => ErrorCode::ContentTooLarge,
             ServiceError::Text(_) => ErrorCode::EmptyContent,
-            ServiceError::NotFound => ErrorCode::NotFound,
-            ServiceError::Cloud(_) | ServiceError::Pack(_) => ErrorCode::DetectionError,
+            ServiceError::InvalidBase64 => ErrorCode::InvalidBase64,
+            ServiceError::EmptyImage => ErrorCode::EmptyContent,
+            ServiceError::ImageTooLarge | ServiceError::Decode(DecodeError::TooManyPixels { .. }) => {
+                ErrorCode::ImageTooLarge
+            }
+            ServiceError::Decode(_) => ErrorCode::UnsupportedImage,
+            ServiceError::Fetch(FetchError::TooLarge { .. }) => ErrorCode::ImageTooLarge,
+            ServiceError::Fetch(error) if error.is_refusal() => ErrorCode::UrlNotAllowed,
+            ServiceError::Fetch(_) => ErrorCode::FetchFailed,
+            ServiceError::UploadNotFound | ServiceError::NotFound => ErrorCode::NotFound,
+            ServiceError::Cloud(CloudError::TooLarge { .. }) => ErrorCode::ImageTooLarge,
+            ServiceError::Cloud(_) | ServiceError::Pack(_) | ServiceError::Pixels(_) | ServiceError::Stopped => {
+                ErrorCode::DetectionError
+            }
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Running one stage job: content in, outcome recorded.
 
 use crate::Recorder;
+use crate::neural::{self, NeuralError};
 use cloud::{CloudError, Parking};
-use engine::{Engine, EngineError};
-use scan::calibration::MissingFeature;
-use scan::{Failure, JobContent, Normalised, Outcome, Pack, StageJob};
+use engine::Engine;
+use scan::{Failure, JobContent, Outcome, Pack, StageJob};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The neural stages, fed by jobs.
@@ -20,15 +21,12 @@ pub struct Inference {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InferenceError {
-    /// The model failed.
+    /// The stage failed.
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Neural(#[from] NeuralError),
     /// A service that we rest on failed.
     #[error(transparent)]
     Cloud(#[from] CloudError),
-    /// Pack and code do not belong together.
-    #[error(transparent)]
-    Pack(#[from] MissingFeature),
 }
 
 impl Inference {
@@ -55,19 +53,12 @@ impl Inference {
     }
 
     async fn outcome(&self, job: &StageJob) -> Result<Outcome, InferenceError> {
-        let Some(spec) = self.pack.stages.get(&job.stage) else {
-            return Ok(Outcome::Failed(Failure::ModelAbsent));
+        let content = match &job.content {
+            JobContent::Inline(content) => Some(Cow::Borrowed(content)),
+            JobContent::Parked(key) => self.parking.get(key).await?.map(Cow::Owned),
         };
-        let text = match &job.content {
-            JobContent::Inline(text) => Some(text.clone()),
-            JobContent::Parked(key) => self.parking.get(key).await?,
-        };
-        let Some(text) = text else { return Ok(Outcome::Failed(Failure::DeadlinePassed)) };
-        let normalised = Normalised::new(&text);
-        let reading = match self.engine.read(job.stage, normalised.as_str()).await {
-            Err(EngineError::Absent { .. }) => return Ok(Outcome::Failed(Failure::ModelAbsent)),
-            reading => reading?,
-        };
-        Ok(Outcome::of_reading(&reading, &spec.calibration, &normalised, &[])?)
+        let Some(content) = content else { return Ok(Outcome::Failed(Failure::DeadlinePassed)) };
+        let (outcome, _) = neural::run(&self.engine, &self.pack, job.stage, &content).await?;
+        Ok(outcome)
     }
 }

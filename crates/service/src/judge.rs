@@ -1,33 +1,35 @@
 //! Every stage in this process, without accounts, tables or queues: for the command line.
 
 use crate::ServiceError;
-use crate::detect::examine;
-use engine::{Engine, EngineError};
-use scan::{Failure, Normalised, Outcome, Pack, Reading, Scan, Stage, Text};
+use crate::examine::{self, Examined};
+use crate::neural::{self, NeuralError};
+use detectors::image::Limits;
+use engine::Engine;
+use scan::{Pack, Reading, Scan, Stage, Text};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use time::OffsetDateTime;
 
-/// Judges texts one by one.
+/// Judges content piece by piece.
 #[derive(Clone)]
 pub struct Judge {
     pack: Arc<Pack>,
     engine: Arc<Engine>,
 }
 
-/// A text could not be judged.
+/// Content could not be judged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JudgeError {
     /// As the service would have refused it.
     #[error(transparent)]
     Service(#[from] ServiceError),
-    /// The model failed.
+    /// A neural stage failed.
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Neural(#[from] NeuralError),
 }
 
-/// A judged text: the scan and what each stage measured.
+/// Judged content: the scan and what each stage measured.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judged {
     /// The finished scan.
@@ -47,23 +49,23 @@ impl Judge {
         &self.pack
     }
 
-    /// Runs every stage, or `only` one, and ends the scan.
-    pub async fn judge(&self, text: &Text, only: Option<Stage>) -> Result<Judged, JudgeError> {
-        let normalised = Normalised::new(text.as_str());
-        let (mut scan, heuristics) = examine(&self.pack, text, &normalised, OffsetDateTime::now_utc())?;
+    /// Judges a text: every stage, or `only` one.
+    pub async fn text(&self, text: &Text, only: Option<Stage>) -> Result<Judged, JudgeError> {
+        self.finish(examine::text(&self.pack, text, OffsetDateTime::now_utc())?, only).await
+    }
+
+    /// Judges an image file: every stage, or `only` one.
+    pub async fn image(&self, file: &[u8], only: Option<Stage>) -> Result<Judged, JudgeError> {
+        self.finish(examine::image(&self.pack, file, &Limits::default(), OffsetDateTime::now_utc())?, only).await
+    }
+
+    async fn finish(&self, examined: Examined, only: Option<Stage>) -> Result<Judged, JudgeError> {
+        let Examined { mut scan, content, mut readings } = examined;
         scan.outcomes.retain(|stage, _| only.is_none_or(|only| only == *stage));
-        let mut readings = BTreeMap::from([(Stage::Heuristics, heuristics)]);
-        for (stage, outcome) in scan.outcomes.iter_mut().filter(|(_, outcome)| outcome.is_none()) {
-            let Some(spec) = self.pack.stages.get(stage) else { continue };
-            let reading = match self.engine.read(*stage, normalised.as_str()).await {
-                Err(EngineError::Absent { .. }) => {
-                    *outcome = Some(Outcome::Failed(Failure::ModelAbsent));
-                    continue;
-                }
-                reading => reading?,
-            };
-            let scored = Outcome::of_reading(&reading, &spec.calibration, &normalised, &[]);
-            *outcome = Some(scored.map_err(ServiceError::from)?);
+        for (stage, awaited) in scan.outcomes.iter_mut().filter(|(_, outcome)| outcome.is_none()) {
+            let Some(content) = &content else { continue };
+            let (outcome, reading) = neural::run(&self.engine, &self.pack, *stage, content).await?;
+            *awaited = Some(outcome);
             readings.insert(*stage, reading);
         }
         scan.state = scan.conclude(&self.pack, OffsetDateTime::now_utc());

@@ -4,13 +4,18 @@
 pub mod authenticate;
 pub mod detect;
 pub mod error;
+pub mod examine;
 pub mod history;
 #[cfg(feature = "engine")]
 pub mod inference;
 #[cfg(feature = "engine")]
 pub mod judge;
+#[cfg(feature = "engine")]
+pub mod neural;
 pub mod recorder;
 pub mod request;
+pub mod sources;
+pub mod upload;
 
 pub use authenticate::Authenticate;
 pub use detect::{Begun, Detect, DetectSettings};
@@ -21,4 +26,6 @@ pub use inference::{Inference, InferenceError};
 #[cfg(feature = "engine")]
 pub use judge::Judge;
 pub use recorder::Recorder;
-pub use request::DetectRequest;
+pub use request::{DetectRequest, ImageSource};
+pub use sources::Sources;
+pub use upload::{Upload, UploadRequest};

@@ -1,7 +1,10 @@
 //! The api function's configuration, read from the environment once.
 
 use cloud::{Names, NamesError, Pepper};
+use detectors::image::Limits;
+use fetch::AddressPolicy;
 use scan::Pack;
+use scan::image::MAX_PIXELS;
 use scan::pack::PackError;
 use service::DetectSettings;
 use std::path::PathBuf;
@@ -16,8 +19,11 @@ pub struct Config {
     pub pepper: Pepper,
     /// `PACK_MANIFEST`: path of the `pack.toml` that scans are judged by.
     pub pack: Pack,
-    /// `SCAN_DEADLINE_SECONDS` (300): how long a scan may run.
+    /// `SCAN_DEADLINE_SECONDS` (300): how long a scan may run. `MAX_IMAGE_PIXELS` (100,000,000): the largest image that
+    /// is decoded.
     pub settings: DetectSettings,
+    /// `FETCH_ALLOW` (none): addresses that URLs may lead to although they are not public, for tests and development.
+    pub fetch: AddressPolicy,
     /// `WAIT_BUDGET_MS` (25000): how long a request waits for its scan before it answers 202. API Gateway gives up
     /// after 30 s.
     pub wait_budget: Duration,
@@ -66,11 +72,14 @@ impl Config {
         let path = PathBuf::from(required("PACK_MANIFEST")?);
         let manifest = std::fs::read_to_string(&path).map_err(|source| ConfigError::Manifest { path, source })?;
         let deadline = Duration::from_secs(number("SCAN_DEADLINE_SECONDS", 300)?);
+        let images = Limits { max_pixels: number("MAX_IMAGE_PIXELS", MAX_PIXELS)?, ..Limits::default() };
+        let fetch = variable("FETCH_ALLOW").unwrap_or_default().parse::<AddressPolicy>();
         Ok(Self {
             names: Names::from_env(variable)?,
             pepper,
             pack: Pack::parse(&manifest)?,
-            settings: DetectSettings { deadline, ..DetectSettings::default() },
+            settings: DetectSettings { deadline, images, ..DetectSettings::default() },
+            fetch: fetch.map_err(|e| ConfigError::Variable { name: "FETCH_ALLOW", reason: e.to_string() })?,
             wait_budget: Duration::from_millis(number("WAIT_BUDGET_MS", 25_000)?),
         })
     }

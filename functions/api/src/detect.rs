@@ -1,33 +1,66 @@
-//! `POST /v1/detect`.
+//! `POST /v1/detect`, and the legacy `POST /api/detect`.
 
 use crate::App;
 use crate::error::ApiError;
-use crate::extract::{AdmittedCaller, LimitedBody};
+use crate::extract::{AdmittedCaller, ImageForm, LimitedBody};
 use crate::headers;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use cloud::QuotaUse;
-use scan::{Account, Scan, ScanReport};
-use service::{DetectRequest, ServiceError};
+use scan::{Scan, ScanReport, Verdict};
+use serde::Serialize;
+use service::DetectRequest;
 use time::OffsetDateTime;
 
 /// Scans the content and waits for the verdict: 200 when it is there within the wait budget, else 202 with the scan
 /// as it stands and where to ask again.
-pub async fn detect(
-    State(app): State<App>,
+pub async fn detect(State(app): State<App>, caller: AdmittedCaller, body: Result<LimitedBody, ApiError>) -> Response {
+    let request = body.and_then(|LimitedBody(body)| Ok(DetectRequest::parse(&body)?));
+    scan(&app, caller, request, |scan| ScanReport::new(scan, OffsetDateTime::now_utc())).await
+}
+
+/// What the legacy endpoint answers.
+#[derive(Debug, Serialize)]
+struct LegacyAnswer {
+    /// `null` while the scan is running.
+    is_ai_generated: Option<bool>,
+    /// The probability of AI.
+    confidence: Option<f64>,
+    verdict: Option<String>,
+    id: String,
+    status: String,
+}
+
+impl LegacyAnswer {
+    fn new(scan: &Scan) -> Self {
+        let ScanReport { id, status, verdict, confidence, .. } = ScanReport::new(scan, OffsetDateTime::now_utc());
+        let is_ai_generated = verdict.as_ref().map(|verdict| *verdict == Verdict::AiGenerated.to_string());
+        Self { is_ai_generated, confidence, verdict, id, status }
+    }
+}
+
+/// Scans the file in the form field `image`, the same way and at the same price.
+pub async fn legacy(State(app): State<App>, caller: AdmittedCaller, form: Result<ImageForm, ApiError>) -> Response {
+    let request = form.map(|ImageForm(image)| DetectRequest::Image(image));
+    scan(&app, caller, request, LegacyAnswer::new).await
+}
+
+async fn scan<T: Serialize>(
+    app: &App,
     AdmittedCaller { account, rate }: AdmittedCaller,
-    body: Result<LimitedBody, ApiError>,
+    request: Result<DetectRequest, ApiError>,
+    answer: impl Fn(&Scan) -> T,
 ) -> Response {
     let received_at = OffsetDateTime::now_utc();
-    let answer = match body {
-        Ok(LimitedBody(body)) => scan(&app, &account, &body, received_at).await.map_err(ApiError::from),
-        Err(error) => Err(error),
+    let scanned = async move || -> Result<(Scan, QuotaUse), ApiError> {
+        let begun = app.detect.begin(&account, request?, received_at).await?;
+        Ok((app.detect.wait(begun.scan, app.wait_budget).await?, begun.quota))
     };
-    let mut response = match answer {
+    let mut response = match scanned().await {
         Ok((scan, quota)) => {
-            let mut response = describe(&scan);
+            let mut response = describe(&scan, &answer(&scan));
             headers::quota(&mut response, &quota);
             response
         }
@@ -37,26 +70,11 @@ pub async fn detect(
     response
 }
 
-async fn scan(
-    app: &App,
-    account: &Account,
-    body: &[u8],
-    received_at: OffsetDateTime,
-) -> Result<(Scan, QuotaUse), ServiceError> {
-    let DetectRequest::Text(text) = DetectRequest::parse(body)? else {
-        return Err(ServiceError::ModalityNotSupported);
-    };
-    let begun = app.detect.begin(account, &text, received_at).await?;
-    let scan = app.detect.wait(begun.scan, app.wait_budget).await?;
-    Ok((scan, begun.quota))
-}
-
-fn describe(scan: &Scan) -> Response {
-    let report = Json(ScanReport::new(scan, OffsetDateTime::now_utc()));
+fn describe(scan: &Scan, answer: &impl Serialize) -> Response {
     if scan.is_final() {
-        return report.into_response();
+        return Json(answer).into_response();
     }
-    let mut response = (StatusCode::ACCEPTED, report).into_response();
+    let mut response = (StatusCode::ACCEPTED, Json(answer)).into_response();
     headers::location(&mut response, scan.id);
     headers::retry_after(&mut response, 1);
     response

@@ -30,10 +30,15 @@ impl From<ServiceError> for ApiError {
         let message = match code {
             // Our faults go to the log, not to the user.
             ErrorCode::DetectionError => "Internal error during detection. Retry after a short delay.".to_owned(),
-            _ => error.to_string(),
+            _ => sentence(error.to_string()),
         };
         Self { code, message, cause: Some(error) }
     }
+}
+
+/// Ends a message as people end theirs: libraries' errors have no full stop.
+fn sentence(message: String) -> String {
+    if message.ends_with('.') { message } else { message + "." }
 }
 
 fn status(code: ErrorCode) -> StatusCode {
@@ -47,7 +52,12 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::EmptyContent
         | ErrorCode::ContentTooLarge
         | ErrorCode::ModalityNotSupported
-        | ErrorCode::InputTypeNotSupported => StatusCode::UNPROCESSABLE_ENTITY,
+        | ErrorCode::InputTypeNotSupported
+        | ErrorCode::InvalidBase64
+        | ErrorCode::ImageTooLarge
+        | ErrorCode::UnsupportedImage
+        | ErrorCode::UrlNotAllowed
+        | ErrorCode::FetchFailed => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

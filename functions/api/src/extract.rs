@@ -3,17 +3,17 @@
 use crate::App;
 use crate::error::ApiError;
 use axum::body::Body;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequest, FromRequestParts, Multipart, Request};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use cloud::RateUse;
 use http_body_util::BodyExt;
 use scan::Account;
-use service::ServiceError;
+use service::{ImageSource, ServiceError};
 
-/// The largest body that is read, in bytes. JSON may write one character as 12 bytes, so that a text within its
-/// limit of characters always fits.
-pub const MAX_BODY: usize = 2 * 1024 * 1024;
+/// The largest body that is read, in bytes: an image of 20 MiB in base64, its line breaks, and the JSON around it. A
+/// text within its limit of characters always fits.
+pub const MAX_BODY: usize = 28 * 1024 * 1024;
 
 /// The account behind the request's API key.
 pub struct Caller(pub Account);
@@ -47,7 +47,7 @@ impl FromRequestParts<App> for AdmittedCaller {
 
 /// Of a body over [`MAX_BODY`], this many bytes are read and thrown away before the refusal is sent. A client that is
 /// cut off while it still sends sees a broken connection instead of the answer.
-const MAX_DISCARDED: usize = 32 * 1024 * 1024;
+const MAX_DISCARDED: usize = 64 * 1024 * 1024;
 
 /// A body of at most [`MAX_BODY`] bytes. Not read before the extractors above have passed.
 pub struct LimitedBody(pub Vec<u8>);
@@ -67,6 +67,38 @@ impl FromRequest<App> for LimitedBody {
                 break;
             }
         }
-        if received > MAX_BODY { Err(ServiceError::BodyTooLarge { limit: MAX_BODY }.into()) } else { Ok(Self(bytes)) }
+        if received <= MAX_BODY { Ok(Self(bytes)) } else { Err(too_large(&bytes).into()) }
+    }
+}
+
+/// The refusal that fits the kind of content, which the beginning of a documented request tells.
+fn too_large(bytes: &[u8]) -> ServiceError {
+    let head = &bytes[..bytes.len().min(1024)];
+    let mentions = |needle: &[u8]| head.windows(needle.len()).any(|window| window == needle);
+    if mentions(b"\"image\"") { ServiceError::ImageTooLarge } else { ServiceError::BodyTooLarge { limit: MAX_BODY } }
+}
+
+/// The field `image` of a `multipart/form-data` body (RFC 7578) of at most [`MAX_BODY`] bytes.
+pub struct ImageForm(pub ImageSource);
+
+impl FromRequest<App> for ImageForm {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request<Body>, app: &App) -> Result<Self, ApiError> {
+        let invalid = |_| {
+            let expected = "The body must be multipart/form-data with the file in the field `image`.";
+            ServiceError::InvalidRequest(expected.to_owned())
+        };
+        let (parts, body) = request.into_parts();
+        let LimitedBody(bytes) = LimitedBody::from_request(Request::new(body), app).await?;
+        let request = Request::from_parts(parts, Body::from(bytes));
+        let mut form = Multipart::from_request(request, app).await.map_err(|e| invalid(e.to_string()))?;
+        while let Some(field) = form.next_field().await.map_err(|e| invalid(e.to_string()))? {
+            if field.name() == Some("image") {
+                let bytes = field.bytes().await.map_err(|e| invalid(e.to_string()))?;
+                return Ok(Self(ImageSource::file(bytes.into())?));
+            }
+        }
+        Err(invalid(String::new()).into())
     }
 }

@@ -8,13 +8,16 @@ pub mod error;
 pub mod extract;
 pub mod headers;
 pub mod scans;
+pub mod uploads;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use cloud::{Accounts, Clients, Jobs, Keys, Names, Parking, Pepper, Scans, Usage};
+use cloud::{Accounts, Clients, Jobs, Keys, Names, Parking, Pepper, Scans, Uploads, Usage};
 use error::ApiError;
+use fetch::Fetcher;
 use scan::Pack;
-use service::{Authenticate, Detect, DetectSettings, History, ServiceError};
+use service::{Authenticate, Detect, DetectSettings, History, ServiceError, Sources, Upload};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +28,7 @@ pub use config::Config;
 pub struct App {
     authenticate: Authenticate,
     detect: Detect,
+    upload: Upload,
     history: History,
     model_pack: String,
     wait_budget: Duration,
@@ -38,6 +42,7 @@ impl App {
         pepper: Pepper,
         pack: Arc<Pack>,
         settings: DetectSettings,
+        fetcher: Fetcher,
         wait_budget: Duration,
     ) -> Self {
         let tables = clients.dynamodb.clone();
@@ -45,12 +50,15 @@ impl App {
         let scans = Scans::new(tables.clone(), names.scans.clone(), usage.clone());
         let jobs = Jobs::new(clients.sqs.clone(), names);
         let parking = Parking::new(clients.s3.clone(), names.parking.clone());
+        let uploads = Uploads::new(clients.s3.clone(), names.parking.clone());
+        let sources = Sources::new(fetcher, uploads.clone());
         let keys = Keys::new(tables.clone(), names.keys.clone(), pepper);
         let accounts = Accounts::new(tables, names.accounts.clone());
         Self {
             authenticate: Authenticate::new(keys, accounts),
             model_pack: pack.label(),
-            detect: Detect::new(pack, usage, scans.clone(), jobs, parking, settings),
+            detect: Detect::new(pack, usage.clone(), scans.clone(), jobs, parking, sources, settings),
+            upload: Upload::new(uploads, usage),
             history: History::new(scans),
             wait_budget,
         }
@@ -62,9 +70,13 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/healthz", get(scans::health))
         .route("/v1/detect", post(detect::detect))
+        .route("/api/detect", post(detect::legacy))
+        .route("/v1/uploads", post(uploads::create))
         .route("/v1/scans", get(scans::list))
         .route("/v1/scans/{id}", get(scans::get))
         .fallback(async || ApiError::from(ServiceError::NotFound))
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
+        // `extract::LimitedBody` has the limit, and reads on so that clients see the refusal.
+        .layer(DefaultBodyLimit::disable())
         .with_state(app)
 }

@@ -20,7 +20,7 @@ impl Bert {
         Ok(Self {
             encoder: Encoder::load(vb.pp("bert"), config, 0)?,
             pooler: linear(hidden, hidden, vb.pp("bert.pooler.dense"))?,
-            classifier: linear(hidden, config.labels(), vb.pp("classifier"))?,
+            classifier: linear(hidden, config.id2label.count(), vb.pp("classifier"))?,
         })
     }
 }

@@ -1,12 +1,11 @@
 //! The encoder that BERT and RoBERTa share (Devlin et al., 2019, arXiv:1810.04805).
 
-use super::attention::{Sight, attend};
-use super::{Packed, stack};
+use super::attention::SelfAttention;
+use super::{Labels, Packed};
 use crate::kernels;
 use candle_core::{Module, Result, Tensor, bail};
 use candle_nn::{Activation, Embedding, LayerNorm, Linear, VarBuilder, embedding, layer_norm, linear};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 /// The members of HF's `config.json` that shape an encoder classifier.
 #[derive(Debug, Clone, Deserialize)]
@@ -31,15 +30,9 @@ pub struct Config {
     pub layer_norm_eps: f64,
     /// The id of padding, from which RoBERTa counts positions.
     pub pad_token_id: Option<u32>,
-    /// Names of the labels by index; HF's default is two unnamed ones.
-    pub id2label: Option<BTreeMap<usize, String>>,
-}
-
-impl Config {
-    /// How many labels the classifier tells apart.
-    pub fn labels(&self) -> usize {
-        self.id2label.as_ref().map_or(2, BTreeMap::len)
-    }
+    /// What the classifier tells apart.
+    #[serde(default)]
+    pub id2label: Labels,
 }
 
 /// `x·W + b`, then the residual and a LayerNorm.
@@ -62,13 +55,11 @@ impl Output {
 }
 
 struct Layer {
-    /// Query, key and value projections, stacked.
-    qkv: Linear,
-    attention: Output,
+    attention: SelfAttention,
+    attended: Output,
     up: Linear,
     activation: Activation,
     feed: Output,
-    heads: usize,
 }
 
 impl Layer {
@@ -76,24 +67,18 @@ impl Layer {
         let hidden = config.hidden_size;
         let attention = vb.pp("attention");
         let names = ["query", "key", "value"].map(|name| attention.pp("self").pp(name));
-        let weights = names.iter().map(|vb| vb.get((hidden, hidden), "weight")).collect::<Result<Vec<_>>>()?;
-        let biases = names.iter().map(|vb| vb.get(hidden, "bias")).collect::<Result<Vec<_>>>()?;
         Ok(Self {
-            qkv: Linear::new(stack(&weights)?, Some(stack(&biases)?)),
-            attention: Output::load(attention.pp("output"), hidden, config)?,
+            attention: SelfAttention::load(names, hidden, config.num_attention_heads, true)?,
+            attended: Output::load(attention.pp("output"), hidden, config)?,
             up: linear(hidden, config.intermediate_size, vb.pp("intermediate").pp("dense"))?,
             activation: config.hidden_act,
             feed: Output::load(vb.pp("output"), config.intermediate_size, config)?,
-            heads: config.num_attention_heads,
         })
     }
 
     /// `[tokens, hidden]` to the same.
     fn forward(&self, x: &Tensor, batch: &Packed) -> Result<Tensor> {
-        let (n, hidden) = x.dims2()?;
-        let qkv = self.qkv.forward(x)?.reshape((n, 3 * self.heads, hidden / self.heads))?;
-        let [q, k, v] = [0, 1, 2].map(|i| qkv.narrow(1, i * self.heads, self.heads));
-        let x = self.attention.forward(&attend(&q?, &k?, &v?, batch, Sight::Full)?, x)?;
+        let x = self.attended.forward(&self.attention.forward(x, batch.spans())?, x)?;
         let inner = self.up.forward(&x)?;
         let inner = match self.activation {
             Activation::Gelu => kernels::gelu(&inner)?,
@@ -117,9 +102,6 @@ impl Encoder {
     /// Loads the weights below `vb`; the first token of a sequence has position `first_position`.
     pub(super) fn load(vb: VarBuilder, config: &Config, first_position: u32) -> Result<Self> {
         let hidden = config.hidden_size;
-        if config.num_attention_heads == 0 || !hidden.is_multiple_of(config.num_attention_heads) {
-            bail!("{} heads do not divide a width of {hidden}", config.num_attention_heads)
-        }
         let tables = vb.pp("embeddings");
         let positions = tables.pp("position_embeddings").get((config.max_position_embeddings, hidden), "weight")?;
         let types = tables.pp("token_type_embeddings").get((config.type_vocab_size, hidden), "weight")?;

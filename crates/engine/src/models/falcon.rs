@@ -83,7 +83,7 @@ impl DecoderLayer for Layer {
         let q = angles.rotate(&qkv.narrow(1, 0, self.heads)?)?;
         let k = angles.rotate(&qkv.narrow(1, self.heads, 1)?)?;
         let v = qkv.narrow(1, self.heads + 1, 1)?;
-        let attention = self.out.forward(&attend(&q, &k, &v, batch, Sight::Causal)?)?;
+        let attention = self.out.forward(&attend(&q, &k, &v, batch.spans(), Sight::Causal)?)?;
         let feed = self.down.forward(&kernels::gelu(&self.up.forward(&normed)?)?)?;
         (x + attention)? + feed
     }

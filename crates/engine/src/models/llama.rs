@@ -99,7 +99,7 @@ impl DecoderLayer for Layer {
         let q = angles.rotate(&qkv.narrow(1, 0, self.heads)?)?;
         let k = angles.rotate(&qkv.narrow(1, self.heads, self.shared)?)?;
         let v = qkv.narrow(1, self.heads + self.shared, self.shared)?;
-        let x = (x + self.out.forward(&attend(&q, &k, &v, batch, Sight::Causal)?)?)?;
+        let x = (x + self.out.forward(&attend(&q, &k, &v, batch.spans(), Sight::Causal)?)?)?;
         let inner = kernels::swiglu(&self.gate_up.forward(&self.feed_norm.forward(&x)?)?)?;
         x + self.down.forward(&inner)?
     }

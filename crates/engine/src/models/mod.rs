@@ -1,17 +1,24 @@
-//! The models, one file each, behind two small traits.
+//! The models, one file each, behind three small traits.
 //!
-//! A model never sees a padded batch. It is given a [`Packed`] batch: the token ids of several sequences one
+//! A text model never sees a padded batch. It is given a [`Packed`] batch: the token ids of several sequences one
 //! after another. Linear layers and norms run on the packed `[tokens, hidden]` matrix; attention and positions
 //! stop at the seams.
 
 mod attention;
 pub mod bert;
+pub mod clip;
 pub mod decoder;
+pub mod efficientnet;
 mod encoder;
 pub mod falcon;
+mod labels;
 pub mod llama;
 pub mod roberta;
 mod rotary;
+mod vision;
+pub mod vit;
+
+pub use labels::Labels;
 
 use candle_core::{Device, Result, Tensor};
 use std::ops::Range;
@@ -43,6 +50,15 @@ pub trait SequenceClassifier: Send + Sync {
 
     /// Logits `[batch.len(), labels]`.
     fn logits(&self, batch: &Packed) -> Result<Tensor>;
+}
+
+/// A model that gives each image one score per label, or one that is the log-odds of AI.
+pub trait ImageClassifier: Send + Sync {
+    /// Side of the square images that it takes, in pixels.
+    fn size(&self) -> usize;
+
+    /// Logits `[images, labels]` of normalised RGB images `[images, size, size, 3]`.
+    fn logits(&self, images: &Tensor) -> Result<Tensor>;
 }
 
 /// The token ids of several non-empty sequences, concatenated without padding.

@@ -23,7 +23,7 @@ impl Roberta {
         Ok(Self {
             encoder: Encoder::load(vb.pp("roberta"), config, first_position)?,
             dense: linear(hidden, hidden, head.pp("dense"))?,
-            out: linear(hidden, config.labels(), head.pp("out_proj"))?,
+            out: linear(hidden, config.id2label.count(), head.pp("out_proj"))?,
         })
     }
 }

@@ -11,7 +11,7 @@ use crate::scoring::{Observer, Scorer, TokenScores};
 use crate::windows::{Tokens, windows};
 use crate::{EngineError, budget, dtype, tokenizer_gguf};
 use candle_core::Device;
-use scan::pack::{Architecture, Format, ModelSpec};
+use scan::pack::{Architecture, Format, Input, ModelSpec};
 use scan::{Reading, Stage, Window, pack};
 use std::ops::Range;
 use std::path::Path;
@@ -21,7 +21,7 @@ use tokenizers::Tokenizer;
 /// The stage, loaded.
 pub struct Binoculars {
     tokenizer: Arc<Tokenizer>,
-    worker: Worker<TokenScores>,
+    worker: Worker<Scorer>,
     /// How features name each observer.
     suffixes: Vec<String>,
     window: usize,
@@ -29,17 +29,22 @@ pub struct Binoculars {
 }
 
 impl Model for Scorer {
+    type Input = Vec<u32>;
     type Output = TokenScores;
 
-    fn run(&self, batch: &Packed) -> Result<Vec<TokenScores>, EngineError> {
-        Ok(self.score(batch)?)
+    fn weight(sequence: &Vec<u32>) -> usize {
+        sequence.len()
+    }
+
+    fn run(&self, batch: &[&Vec<u32>]) -> Result<Vec<TokenScores>, EngineError> {
+        Ok(self.score(&Packed::new(batch.iter().map(|sequence| sequence.as_slice())))?)
     }
 }
 
 impl Binoculars {
     /// Verifies and loads performer, observer and tokenizer below `root`.
     pub fn load(spec: &ModelSpec, root: &Path, device: &Device) -> Result<Self, EngineError> {
-        let unsupported = |reason: &str| EngineError::Unsupported { stage: Stage::Binoculars, reason: reason.into() };
+        let unsupported = |reason: &str| EngineError::unsupported(Stage::Binoculars, reason);
         let (performer, tokenizer) = causal_lm(spec, &spec.directory, root, device)?;
         let (observer, suffixes) = match &spec.observer {
             Some(pack::Observer::EarlyExit { layers }) => {
@@ -51,16 +56,16 @@ impl Binoculars {
             }
             None => return Err(unsupported("it names no observer")),
         };
-        if spec.window < 2 {
-            return Err(unsupported("a window needs two tokens"));
-        }
+        let Input::Text { window: window @ 2.., max_windows } = spec.input else {
+            return Err(unsupported("it needs windows of two tokens or more"));
+        };
         let scorer = Scorer::new(performer, observer).map_err(|e| unsupported(&e.to_string()))?;
         Ok(Self {
             tokenizer: Arc::new(tokenizer),
             worker: Worker::start(Stage::Binoculars.name(), budget(device), scorer)?,
             suffixes,
-            window: spec.window,
-            max_windows: spec.max_windows,
+            window,
+            max_windows,
         })
     }
 
@@ -115,7 +120,7 @@ fn causal_lm(
         }
         (architecture, format) => {
             let reason = format!("{architecture:?} from {format:?} is not a causal language model it can load");
-            return Err(EngineError::Unsupported { stage: Stage::Binoculars, reason });
+            return Err(EngineError::unsupported(Stage::Binoculars, reason));
         }
     };
     Ok((model, files.tokenizer()?))

@@ -1,22 +1,26 @@
-//! `truthlens detect`: one text, no server.
+//! `truthlens detect`: one text or image, no server.
 
 use super::{DataArgs, PackArgs, judge};
 use anyhow::{Context, Result};
 use clap::Args;
-use scan::{ScanReport, Stage, Text};
+use scan::report::Details;
+use scan::{ScanReport, Text};
+use service::ServiceError;
 use std::io::Read;
 use std::path::PathBuf;
 use time::OffsetDateTime;
 
 /// More bytes than any text within the limit of characters has.
-const MAX_BYTES: u64 = 4 * scan::text::MAX_CHARACTERS as u64 + 1;
+const MAX_TEXT_BYTES: usize = 4 * scan::text::MAX_CHARACTERS + 1;
+/// More bytes than any image within the limit has.
+const MAX_BYTES: u64 = scan::image::MAX_BYTES as u64 + 1;
 
-/// Judge one text, without a server.
+/// Judge one text or image, without a server.
 ///
 /// Prints a short report, or with --json the object that the API answers.
 #[derive(Args)]
 pub struct Detect {
-    /// A text file in UTF-8, or - for standard input.
+    /// A text file in UTF-8 or an image file (JPEG, PNG, WEBP, GIF, BMP; told by its content), or - for standard input.
     #[arg(value_name = "PATH|-")]
     path: PathBuf,
     /// Print the API's JSON instead of the report.
@@ -31,8 +35,17 @@ pub struct Detect {
 impl Detect {
     /// Judges and prints.
     pub async fn run(self) -> Result<()> {
-        let text = Text::parse(self.read()?)?;
-        let judged = judge(&self.pack, &self.data.data()).await?.judge(&text, None).await?;
+        let content = self.read()?;
+        let judge = judge(&self.pack, &self.data.data()).await?;
+        let judged = match detectors::image::sniff(&content) {
+            Some(_) => {
+                if content.len() > scan::image::MAX_BYTES {
+                    return Err(ServiceError::ImageTooLarge.into());
+                }
+                judge.image(&content, None).await?
+            }
+            None => judge.text(&Text::parse(self.text(content)?)?, None).await?,
+        };
         let report = ScanReport::new(&judged.scan, OffsetDateTime::now_utc());
         if self.json {
             println!("{}", serde_json::to_string_pretty(&report)?)
@@ -42,7 +55,7 @@ impl Detect {
         Ok(())
     }
 
-    fn read(&self) -> Result<String> {
+    fn read(&self) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let read = if self.path.as_os_str() == "-" {
             std::io::stdin().lock().take(MAX_BYTES).read_to_end(&mut bytes)
@@ -50,13 +63,19 @@ impl Detect {
             std::fs::File::open(&self.path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))
         };
         read.with_context(|| format!("cannot read {}", self.path.display()))?;
-        // Cut off inside a character, it would be called malformed rather than too long.
-        let whole =
-            if bytes.len() as u64 == MAX_BYTES { bytes.utf8_chunks().next().map(|c| c.valid().into()) } else { None };
-        match whole {
-            Some(long) => Ok(long),
-            None => String::from_utf8(bytes).with_context(|| format!("{} is not UTF-8 text", self.path.display())),
+        Ok(bytes)
+    }
+
+    fn text(&self, mut bytes: Vec<u8>) -> Result<String> {
+        if bytes.len() >= MAX_TEXT_BYTES {
+            // Cut off inside a character, it would be called malformed rather than too long.
+            bytes.truncate(MAX_TEXT_BYTES);
+            if let Some(chunk) = bytes.utf8_chunks().next() {
+                return Ok(chunk.valid().to_owned());
+            }
         }
+        let neither = || format!("{} is neither UTF-8 text nor an image that is read", self.path.display());
+        String::from_utf8(bytes).with_context(neither)
     }
 }
 
@@ -65,16 +84,17 @@ fn print(report: &ScanReport) {
     println!();
     println!("  verdict     {}", report.verdict.as_deref().unwrap_or("none"));
     println!("  confidence  {} (probability of AI)", report.confidence.map_or("none".into(), |c| format!("{c:.2}")));
-    for stage in Stage::ALL {
-        let score = match stage {
-            Stage::Heuristics => report.details.heuristic_score,
-            Stage::Roberta => report.details.roberta_score,
-            _ => report.details.binoculars_score,
-        };
+    for (stage, score) in report.details.scores() {
         println!("  {:<11} {}", stage.name(), score.map_or("did not run".into(), |s| format!("{s:.2}")));
     }
-    if let Some(features) = &report.details.features {
-        println!("  words       {}", features.word_count);
+    match &report.details {
+        Details::Text(text) => text.features.iter().for_each(|f| println!("  words       {}", f.word_count)),
+        Details::Image(image) => {
+            image.features.iter().for_each(|f| println!("  image       {} {}×{}", f.format, f.width, f.height));
+        }
+    }
+    if let Some(generator) = &report.attribution {
+        println!("  made with   {generator}");
     }
     for segment in &report.segments {
         println!("  characters  {}–{}: {:.2}", segment.start, segment.end, segment.score);

@@ -59,7 +59,7 @@ async fn load_engine(folder: PathBuf, pack: Arc<Pack>) -> Result<Arc<Engine>> {
     let loading = pack.clone();
     let load = move || Engine::load(&loading, &folder, Device::cuda_if_available(0)?);
     let engine = tokio::task::spawn_blocking(load).await??;
-    for stage in pack.text_stages() {
+    for stage in pack.neural_stages() {
         if let Some(reason) = engine.absent(stage) {
             eprintln!("truthlens: stage {stage} will not run: {reason}");
         }
@@ -67,7 +67,7 @@ async fn load_engine(folder: PathBuf, pack: Arc<Pack>) -> Result<Arc<Engine>> {
     Ok(Arc::new(engine))
 }
 
-/// Everything that judges a text in this process.
+/// Everything that judges content in this process.
 async fn judge(pack: &PackArgs, data: &DataDir) -> Result<Judge> {
     let (folder, pack) = pack.open(data)?;
     let engine = load_engine(folder, pack.clone()).await?;

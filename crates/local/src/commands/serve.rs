@@ -8,7 +8,9 @@ use crate::pump::pump;
 use anyhow::{Context, Result};
 use api::{App, router};
 use clap::Args;
+use detectors::image::Limits;
 use engine::Engine;
+use fetch::{AddressPolicy, FetchLimits, Fetcher, SystemResolver};
 use scan::{Account, Pack, Plan};
 use service::{DetectSettings, Inference, Recorder};
 use std::io::Write;
@@ -37,6 +39,13 @@ pub struct Serve {
     /// How long a job that a worker took and did not finish stays hidden from other workers.
     #[arg(long, value_name = "S", default_value_t = 120, env = "TRUTHLENS_VISIBILITY_TIMEOUT_SECONDS")]
     visibility_timeout_seconds: u64,
+    /// The largest image that is decoded, in pixels.
+    #[arg(long, value_name = "N", default_value_t = scan::image::MAX_PIXELS, env = "TRUTHLENS_MAX_IMAGE_PIXELS")]
+    max_image_pixels: u64,
+    /// Addresses that image URLs may lead to although they are not public, such as 127.0.0.1:8000; several separated by
+    /// commas. For development: whoever may scan can then read what answers there.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "", env = "TRUTHLENS_FETCH_ALLOW")]
+    fetch_allow: AddressPolicy,
     /// Do not run neural stages in this process: jobs wait in their queues for another worker.
     #[arg(long)]
     no_inference: bool,
@@ -63,7 +72,7 @@ impl Serve {
         };
         let embedded = Embedded::start(data.root()).await?;
         let visibility = Duration::from_secs(self.visibility_timeout_seconds);
-        let neural: Vec<_> = pack.text_stages().filter(|stage| stage.is_neural()).collect();
+        let neural: Vec<_> = pack.neural_stages().collect();
         let installation = Installation::whole(embedded.clients(), &data, &neural, visibility).await?.holding(lock);
         data.publish(&embedded.endpoints)?;
         greet(&installation, &data, &format!("http://{address}"), &pack).await?;
@@ -86,9 +95,19 @@ impl Serve {
 
     fn app(&self, installation: &Installation, pack: Arc<Pack>) -> App {
         let deadline = Duration::from_secs(self.scan_deadline_seconds);
-        let settings = DetectSettings { deadline, ..DetectSettings::default() };
+        let images = Limits { max_pixels: self.max_image_pixels, ..Limits::default() };
+        let settings = DetectSettings { deadline, images, ..DetectSettings::default() };
+        let fetcher = Fetcher::new(self.fetch_allow.clone(), Arc::new(SystemResolver), FetchLimits::default());
         let budget = Duration::from_millis(self.wait_budget_ms);
-        App::new(&installation.clients, &installation.names, installation.pepper.clone(), pack, settings, budget)
+        App::new(
+            &installation.clients,
+            &installation.names,
+            installation.pepper.clone(),
+            pack,
+            settings,
+            fetcher,
+            budget,
+        )
     }
 }
 

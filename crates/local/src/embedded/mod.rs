@@ -16,7 +16,7 @@ pub use clients::Endpoints;
 pub use cloud::Clients;
 pub use dynamodb::DynamoDb;
 pub use error::EmbeddedError;
-pub use provision::{Names, Provisioned, Queue, provision, provision_tables};
+pub use provision::{Provisioned, Queue, names, provision, provision_tables};
 
 use std::path::Path;
 use tasks::Tasks;

@@ -6,6 +6,8 @@ use aws_sdk_dynamodb::types::{
     StreamViewType, TimeToLiveSpecification, TimeToLiveStatus,
 };
 use aws_sdk_sqs::types::QueueAttributeName;
+use cloud::Names;
+use scan::Stage;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -14,30 +16,13 @@ const MAX_RECEIVES: u32 = 3;
 /// The attribute that holds an item's time to live.
 const EXPIRES_AT: &str = "expires_at";
 
-/// What everything is called.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Names {
-    /// The table of accounts.
-    pub accounts: String,
-    /// The table of API keys.
-    pub keys: String,
-    /// The table of quotas and rates.
-    pub usage: String,
-    /// The table of scans.
-    pub scans: String,
-    /// The bucket of parked content.
-    pub parking: String,
-    /// The neural stages: each has a queue, and a queue for its dead letters.
-    pub stages: Vec<String>,
-    /// How long a received job is hidden from other receivers.
-    pub visibility_timeout: Duration,
-}
-
-/// What was provisioned and has no name of its own choosing.
+/// What was provisioned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provisioned {
-    /// The queues by stage.
-    pub queues: BTreeMap<String, Queue>,
+    /// What everything is called.
+    pub names: Names,
+    /// The queues of the neural stages.
+    pub queues: BTreeMap<Stage, Queue>,
 }
 
 /// The queue of one stage.
@@ -49,34 +34,40 @@ pub struct Queue {
     pub dead_letters: String,
 }
 
-impl Names {
-    /// The usual names, with queues for these stages and a visibility timeout of one minute.
-    pub fn new(stages: &[&str]) -> Self {
-        Self {
-            accounts: "truthlens-accounts".into(),
-            keys: "truthlens-keys".into(),
-            usage: "truthlens-usage".into(),
-            scans: "truthlens-scans".into(),
-            parking: "truthlens-parking".into(),
-            stages: stages.iter().map(ToString::to_string).collect(),
-            visibility_timeout: Duration::from_secs(60),
-        }
+/// The names of the tables and the bucket, and no queue.
+pub fn names() -> Names {
+    Names {
+        accounts: "truthlens-accounts".into(),
+        keys: "truthlens-keys".into(),
+        usage: "truthlens-usage".into(),
+        scans: "truthlens-scans".into(),
+        parking: "truthlens-parking".into(),
+        queues: BTreeMap::new(),
     }
 }
 
-/// Creates what is missing, and leaves alone what is there.
-pub async fn provision(clients: &Clients, names: &Names) -> Result<Provisioned, EmbeddedError> {
-    provision_tables(&clients.dynamodb, names).await?;
+/// Creates what is missing, and leaves alone what is there: the tables, the bucket, and for each of `stages` a queue and
+/// one for its dead letters. A received job is hidden from other receivers for `visibility_timeout`.
+pub async fn provision(
+    clients: &Clients,
+    stages: &[Stage],
+    visibility_timeout: Duration,
+) -> Result<Provisioned, EmbeddedError> {
+    let mut names = names();
+    provision_tables(&clients.dynamodb).await?;
     bucket(&clients.s3, &names.parking).await?;
     let mut queues = BTreeMap::new();
-    for stage in &names.stages {
-        queues.insert(stage.clone(), queue(&clients.sqs, stage, names.visibility_timeout).await?);
+    for stage in stages {
+        let queue = queue(&clients.sqs, stage.name(), visibility_timeout).await?;
+        names.queues.insert(*stage, queue.url.clone());
+        queues.insert(*stage, queue);
     }
-    Ok(Provisioned { queues })
+    Ok(Provisioned { names, queues })
 }
 
 /// Creates the tables that are missing.
-pub async fn provision_tables(client: &aws_sdk_dynamodb::Client, names: &Names) -> Result<(), EmbeddedError> {
+pub async fn provision_tables(client: &aws_sdk_dynamodb::Client) -> Result<(), EmbeddedError> {
+    let names = names();
     let stream = StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewImage);
     let stream = stream.build().map_err(EmbeddedError::provision("a stream"))?;
     table(client, &names.accounts, None).await?;

@@ -1,42 +1,79 @@
-//! Labelled texts, one JSON object a line.
+//! Labelled texts, one JSON object a line, and labelled images, one row of a CSV index each.
 
+use scan::Modality;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Lines};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-/// Who wrote a text.
+/// Who made the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Label {
-    /// A person.
+    /// A person, with whatever camera.
+    #[serde(alias = "real")]
     Human,
-    /// A language model.
+    /// A model.
     Ai,
 }
 
-/// One labelled text. Members that are not named here are ignored.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// One labelled text or image.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sample {
     /// Its name, unique in the data set.
     pub id: String,
     /// The collection that it comes from.
     pub source: String,
-    /// The model that wrote it; empty or absent for humans.
-    #[serde(default)]
-    pub generator: Option<String>,
     /// The truth.
     pub label: Label,
-    /// The text.
-    pub text: String,
-    /// How it was written. An empty string reads as `None`.
-    #[serde(default, deserialize_with = "not_empty")]
+    /// What to judge.
+    pub content: SampleContent,
+    /// How a text was written.
     pub style: Option<String>,
-    /// What it is. An empty string reads as `None`.
-    #[serde(default, deserialize_with = "not_empty")]
+    /// What kind of text it is.
     pub genre: Option<String>,
+}
+
+impl Sample {
+    /// What kind of content it is.
+    pub fn modality(&self) -> Modality {
+        match self.content {
+            SampleContent::Text(_) => Modality::Text,
+            SampleContent::Image(_) => Modality::Image,
+        }
+    }
+}
+
+/// What to judge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SampleContent {
+    /// A text.
+    Text(String),
+    /// The path of an image file.
+    Image(PathBuf),
+}
+
+/// A line of a text data set. Members that are not named here are ignored.
+#[derive(Deserialize)]
+struct TextLine {
+    id: String,
+    source: String,
+    label: Label,
+    text: String,
+    #[serde(default)]
+    style: Option<String>,
+    #[serde(default)]
+    genre: Option<String>,
+}
+
+/// A row of an image index. Columns that are not named here are ignored.
+#[derive(Deserialize)]
+struct ImageRow {
+    file: PathBuf,
+    label: Label,
+    source: String,
 }
 
 /// The data set cannot be read.
@@ -64,41 +101,57 @@ pub enum DatasetError {
         /// Why.
         source: serde_json::Error,
     },
+    /// A row is no sample.
+    #[error(
+        "{}: {source}; an image index has the columns `file`, `label` (\"real\" or \"ai\") and `source`",
+        path.display()
+    )]
+    Row {
+        /// The data set.
+        path: PathBuf,
+        /// Why, and in which line.
+        source: csv::Error,
+    },
 }
 
-/// A data set being read: an iterator over its samples. Blank lines are skipped.
-#[derive(Debug)]
-pub struct Dataset {
-    path: PathBuf,
-    lines: Lines<BufReader<File>>,
-    line: usize,
+/// Reads a data set: a CSV index of images, whose paths start at the index's own folder, or a JSONL file of texts.
+pub fn read(path: &Path) -> Result<Vec<Sample>, DatasetError> {
+    if path.extension().is_some_and(|extension| extension == "csv") { images(path) } else { texts(path) }
 }
 
-impl Dataset {
-    /// Opens a JSONL file.
-    pub fn open(path: &Path) -> Result<Self, DatasetError> {
-        let file = File::open(path).map_err(|source| DatasetError::File { path: path.to_owned(), source })?;
-        Ok(Self { path: path.to_owned(), lines: BufReader::new(file).lines(), line: 0 })
-    }
+fn images(path: &Path) -> Result<Vec<Sample>, DatasetError> {
+    let unreadable = |source| DatasetError::Row { path: path.to_owned(), source };
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let sample = |row: ImageRow| Sample {
+        id: row.file.display().to_string(),
+        source: row.source,
+        label: row.label,
+        content: SampleContent::Image(folder.join(row.file)),
+        style: None,
+        genre: None,
+    };
+    let mut index = csv::Reader::from_path(path).map_err(unreadable)?;
+    index.deserialize().map(|row| row.map(sample).map_err(unreadable)).collect()
 }
 
-impl Iterator for Dataset {
-    type Item = Result<Sample, DatasetError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            self.line += 1;
-            let path = self.path.clone();
-            match self.lines.next()? {
-                Err(source) => return Some(Err(DatasetError::File { path, source })),
-                Ok(text) if text.trim().is_empty() => {}
-                Ok(text) => {
-                    let parsed = serde_json::from_str(&text);
-                    return Some(parsed.map_err(|source| DatasetError::Line { path, line: self.line, source }));
-                }
-            }
+/// Blank lines are skipped.
+fn texts(path: &Path) -> Result<Vec<Sample>, DatasetError> {
+    let unreadable = |source| DatasetError::File { path: path.to_owned(), source };
+    let file = BufReader::new(File::open(path).map_err(unreadable)?);
+    let mut samples = Vec::new();
+    for (index, line) in file.lines().enumerate() {
+        let line = line.map_err(unreadable)?;
+        if line.trim().is_empty() {
+            continue;
         }
+        let parsed = serde_json::from_str(&line);
+        let TextLine { id, source, label, text, style, genre } =
+            parsed.map_err(|source| DatasetError::Line { path: path.to_owned(), line: index + 1, source })?;
+        let not_empty = |field: Option<String>| field.filter(|value| !value.is_empty());
+        let (style, genre) = (not_empty(style), not_empty(genre));
+        samples.push(Sample { id, source, label, content: SampleContent::Text(text), style, genre });
     }
+    Ok(samples)
 }
 
 /// Picks `n` samples so that every (source, label) keeps its share, in the order of the data set. Which ones of a
@@ -140,30 +193,38 @@ fn lot(id: &str, seed: u64) -> [u8; 32] {
     Sha256::new().chain_update(seed.to_le_bytes()).chain_update(id).finalize().into()
 }
 
-fn not_empty<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
-    Ok(Option::<String>::deserialize(input)?.filter(|value| !value.is_empty()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn sample(id: usize, source: &str, label: Label) -> Sample {
-        let (id, source, text) = (id.to_string(), source.to_owned(), "…".to_owned());
-        Sample { id, source, generator: None, label, text, style: None, genre: None }
+        let content = SampleContent::Text("…".to_owned());
+        Sample { id: id.to_string(), source: source.to_owned(), label, content, style: None, genre: None }
     }
 
     #[test]
-    fn lines_are_read_one_by_one_and_errors_name_theirs() {
+    fn texts_are_read_line_by_line_and_errors_name_theirs() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let good = r#"{"id": "a", "source": "s", "generator": "", "label": "ai", "text": "t", "style": "", "x": 1}"#;
+        std::fs::write(&file, format!("{good}\n\n{good}\n")).unwrap();
+        let samples = read(file.path()).unwrap();
+        assert_eq!(samples.len(), 2);
+        assert_eq!((samples[0].id.as_str(), samples[0].label, &samples[0].style), ("a", Label::Ai, &None));
         std::fs::write(&file, format!("{good}\n\n{}\n", good.replace("ai", "robot"))).unwrap();
-        let mut dataset = Dataset::open(file.path()).unwrap();
-        let first = dataset.next().unwrap().unwrap();
-        assert_eq!((first.id.as_str(), first.label, first.style), ("a", Label::Ai, None));
-        let error = dataset.next().unwrap().unwrap_err().to_string();
+        let error = read(file.path()).unwrap_err().to_string();
         assert!(error.contains("line 3") && error.contains("robot"), "{error}");
-        assert!(dataset.next().is_none());
+    }
+
+    #[test]
+    fn images_are_found_beside_their_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = folder.path().join("index.csv");
+        std::fs::write(&index, "file,label,source,licence\ndev/a.jpg,real,s,CC0\ndev/b.jpg,ai,t,\"x, y\"\n").unwrap();
+        let samples = read(&index).unwrap();
+        assert_eq!(samples.iter().map(|s| s.label).collect::<Vec<_>>(), [Label::Human, Label::Ai]);
+        assert_eq!(samples[1].content, SampleContent::Image(folder.path().join("dev/b.jpg")));
+        std::fs::write(&index, "file,kind\na.jpg,camera\n").unwrap();
+        assert!(read(&index).unwrap_err().to_string().contains("`label`"));
     }
 
     #[test]

@@ -1,14 +1,16 @@
-//! Measuring a pack, or one stage of it, on labelled texts.
+//! Measuring a pack, or one stage of it, on labelled texts or images.
 //!
-//! [`dataset`] reads the texts, the caller scores them into [`Row`]s, [`report`] says how good the scores are.
+//! [`dataset`] reads the samples, the caller scores them into [`Row`]s, [`report`] says how good the scores are.
 
 pub mod dataset;
+pub mod distortion;
 pub mod metrics;
 mod progress;
 pub mod report;
 mod table;
 
-pub use dataset::{Dataset, DatasetError, Label, Sample, stratified};
+pub use dataset::{DatasetError, Label, Sample, SampleContent, stratified};
+pub use distortion::Distortion;
 pub use metrics::Scores;
 pub use progress::RowProgress;
 pub use report::{Report, Run};
@@ -16,7 +18,7 @@ pub use report::{Report, Run};
 use scan::Verdict;
 use serde::Serialize;
 
-/// One labelled text and what was said of it. It does not hold the text.
+/// One labelled text or image and what was said of it. It does not hold the content.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row {
     /// The data set's name for it.
@@ -27,8 +29,10 @@ pub struct Row {
     pub style: Option<String>,
     /// The truth.
     pub label: Label,
-    /// Its length in words.
-    pub words: usize,
+    /// What was done to the image before it was judged.
+    pub distortion: Distortion,
+    /// A text's length in words.
+    pub words: Option<usize>,
     /// Probability of AI. `None` where the stage had too little to go by.
     pub score: Option<f64>,
     /// The pack's verdict; `None` where a stage alone is measured.

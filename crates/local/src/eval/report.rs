@@ -1,6 +1,6 @@
-//! What an evaluation found: overall, by source, by length and by style.
+//! What an evaluation found: overall, by source, by length and style (texts), by distortion (images).
 
-use super::{Label, Row, Scores};
+use super::{Distortion, Label, Row, Scores};
 use scan::Verdict;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ pub struct Report {
     /// What was run.
     #[serde(flatten)]
     pub run: Run,
-    /// Rows, scored or not.
+    /// Rows, scored or not. Those of distorted images are counted in `distortions` alone.
     pub n: usize,
     /// All rows.
     pub overall: Quality,
@@ -41,6 +41,8 @@ pub struct Report {
     pub lengths: Vec<ByLength>,
     /// By the styles that AI rows have; empty where the data set names none.
     pub styles: Vec<ByStyle>,
+    /// By distortion, where any was asked for.
+    pub distortions: Vec<ByDistortion>,
 }
 
 /// One source.
@@ -68,6 +70,16 @@ pub struct ByLength {
 pub struct ByStyle {
     /// Its name.
     pub style: String,
+    /// How good.
+    #[serde(flatten)]
+    pub quality: Quality,
+}
+
+/// One distortion of every image.
+#[derive(Debug, Clone, Serialize)]
+pub struct ByDistortion {
+    /// Which.
+    pub distortion: Distortion,
     /// How good.
     #[serde(flatten)]
     pub quality: Quality,
@@ -126,14 +138,16 @@ pub struct Quality {
 impl Report {
     /// Measures the rows.
     pub fn new(rows: &[Row], run: Run) -> Self {
-        let all: Vec<&Row> = rows.iter().collect();
+        let by_distortion = group(rows, |row| Some(row.distortion));
+        let all: Vec<&Row> = rows.iter().filter(|row| row.distortion == Distortion::None).collect();
         let quality = |group: &[&Row]| Quality::new(group, &all, run.threshold);
-        let by_source = group(rows, |row| Some(row.source.as_str()));
-        let by_length = group(rows, |row| LENGTHS.iter().rposition(|(_, first)| row.words >= *first));
-        let mut by_style = group(rows, |row| row.style.as_deref());
+        let by_source = group(all.iter().copied(), |row| Some(row.source.as_str()));
+        let band = |row: &Row| LENGTHS.iter().rposition(|(_, first)| row.words.is_some_and(|words| words >= *first));
+        let by_length = group(all.iter().copied(), band);
+        let mut by_style = group(all.iter().copied(), |row| row.style.as_deref());
         by_style.retain(|_, rows| rows.iter().any(|row| row.label == Label::Ai));
         Self {
-            n: rows.len(),
+            n: all.len(),
             overall: quality(&all),
             sources: by_source
                 .into_iter()
@@ -146,6 +160,14 @@ impl Report {
             styles: by_style
                 .into_iter()
                 .map(|(style, rows)| ByStyle { style: style.to_owned(), quality: quality(&rows) })
+                .collect(),
+            distortions: by_distortion
+                .into_iter()
+                .filter(|(distortion, _)| *distortion != Distortion::None)
+                .map(|(distortion, rows)| ByDistortion {
+                    distortion,
+                    quality: Quality::new(&rows, &rows, run.threshold),
+                })
                 .collect(),
             run,
         }
@@ -198,7 +220,10 @@ fn scores(rows: &[&Row], label: Label) -> impl Iterator<Item = f64> {
 }
 
 /// The rows by a key; those without one are left out.
-fn group<'a, K: Ord>(rows: &'a [Row], key: impl Fn(&'a Row) -> Option<K>) -> BTreeMap<K, Vec<&'a Row>> {
+fn group<'a, K: Ord>(
+    rows: impl IntoIterator<Item = &'a Row>,
+    key: impl Fn(&'a Row) -> Option<K>,
+) -> BTreeMap<K, Vec<&'a Row>> {
     let mut groups: BTreeMap<K, Vec<&Row>> = BTreeMap::new();
     for row in rows {
         if let Some(key) = key(row) {
@@ -219,7 +244,8 @@ mod tests {
             source: source.to_owned(),
             style: style.clone(),
             label,
-            words,
+            distortion: Distortion::None,
+            words: Some(words),
             score: Some(*score),
             verdict: (*score >= 0.9).then_some(Verdict::AiGenerated),
         };
@@ -257,6 +283,18 @@ mod tests {
         assert_eq!(report.lengths.iter().map(|l| l.words).collect::<Vec<_>>(), ["<50", "50-99", "100-199", "400+"]);
         assert_eq!(report.styles.iter().map(|s| s.style.as_str()).collect::<Vec<_>>(), ["polished"]);
         assert_eq!(report.overall.n_human + report.overall.n_ai + report.overall.n_unscored, report.n);
+    }
+
+    #[test]
+    fn distorted_images_are_a_group_of_their_own() {
+        let clean = rows("photos", Label::Human, 0, &[0.1; 5]).into_iter().chain(rows("art", Label::Ai, 0, &[0.9; 5]));
+        let clean: Vec<Row> = clean.map(|row| Row { words: None, ..row }).collect();
+        let half = clean.iter().map(|row| Row { distortion: Distortion::Half, score: Some(0.5), ..row.clone() });
+        let run = Run { pack: "tiny-1".into(), stage: "blend".into(), seconds: 1.5, threshold: 0.9 };
+        let report = Report::new(&clean.iter().cloned().chain(half).collect::<Vec<_>>(), run);
+        assert_eq!((report.n, report.overall.auroc, report.lengths.len()), (10, Some(1.0), 0));
+        assert_eq!(report.distortions.len(), 1);
+        assert_eq!(report.distortions[0].quality.auroc, Some(0.5));
     }
 
     #[test]

@@ -11,16 +11,23 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let run = &self.run;
         let rate = self.n as f64 / run.seconds.max(1e-9);
-        writeln!(f, "{}, {}: {} texts in {:.1} s ({rate:.1}/s)\n", run.pack, run.stage, self.n, run.seconds)?;
+        writeln!(f, "{}, {}: {} samples in {:.1} s ({rate:.1}/s)\n", run.pack, run.stage, self.n, run.seconds)?;
         let mut lines = vec![HEAD.map(str::to_owned), cells("all", &self.overall)];
-        lines.extend(self.sources.iter().map(|s| cells(&s.source, &s.quality)));
-        lines.extend(self.lengths.iter().map(|l| cells(&format!("{} words", l.words), &l.quality)));
-        lines.extend(self.styles.iter().map(|s| cells(&format!("style {}", s.style), &s.quality)));
+        let groups = [
+            self.sources.iter().map(|s| cells(&s.source, &s.quality)).collect::<Vec<_>>(),
+            self.lengths.iter().map(|l| cells(&format!("{} words", l.words), &l.quality)).collect(),
+            self.styles.iter().map(|s| cells(&format!("style {}", s.style), &s.quality)).collect(),
+            self.distortions.iter().map(|d| cells(&format!("distorted {}", d.distortion), &d.quality)).collect(),
+        ];
+        let mut first_lines = Vec::new();
+        for group in groups {
+            first_lines.extend((!group.is_empty()).then_some(lines.len()));
+            lines.extend(group);
+        }
         let widths: [usize; HEAD.len()] =
             std::array::from_fn(|i| lines.iter().map(|line| line[i].chars().count()).max().unwrap_or(0));
-        let (sources, lengths) = (2 + self.sources.len(), 2 + self.sources.len() + self.lengths.len());
         for (number, line) in lines.iter().enumerate() {
-            if number == 2 || (number == sources && number > 2) || (number == lengths && number > sources) {
+            if first_lines.contains(&number) {
                 writeln!(f)?;
             }
             write!(f, "{:<width$}", line[0], width = widths[0])?;
@@ -31,7 +38,7 @@ impl fmt::Display for Report {
         }
         let (threshold, star) =
             (run.threshold, "* too few of one class: compared with that class of the whole data set");
-        writeln!(f, "\naccused: human texts that score {threshold} or more, with the 95 % interval\n{star}")
+        writeln!(f, "\naccused: human content that scores {threshold} or more, with the 95 % interval\n{star}")
     }
 }
 

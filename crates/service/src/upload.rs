@@ -1,0 +1,90 @@
+//! Permission to upload a big file before asking for its scan.
+
+use crate::ServiceError;
+use cloud::{Permission, RateLimit, RateUse, Uploads, Usage};
+use scan::Account;
+use scan::image::MAX_BYTES;
+use serde::Deserialize;
+use time::OffsetDateTime;
+
+/// Permissions a minute and account.
+const RATE: RateLimit = RateLimit { name: "uploads", per_minute: 60 };
+/// The media types of the formats that are read (IANA media type registry).
+const MEDIA_TYPES: [&str; 5] = ["image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"];
+
+/// What somebody wants to upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadRequest {
+    media_type: &'static str,
+    bytes: u64,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    content_type: Option<String>,
+    content_length: Option<u64>,
+}
+
+impl UploadRequest {
+    /// Parses JSON: `content_type`, a media type of an image format that is read, and `content_length` in bytes.
+    pub fn parse(json: &[u8]) -> Result<Self, ServiceError> {
+        let invalid = |message: String| ServiceError::InvalidRequest(message);
+        let body: Body = serde_json::from_slice(json)
+            .map_err(|e| invalid(format!("The body is not the JSON that this endpoint takes: {e}.")))?;
+        let wanted = body.content_type.unwrap_or_default().to_lowercase();
+        let media_type = MEDIA_TYPES.into_iter().find(|media_type| *media_type == wanted);
+        let media_type =
+            media_type.ok_or_else(|| invalid(format!("`content_type` must be one of {MEDIA_TYPES:?}.")))?;
+        match body.content_length {
+            None | Some(0) => Err(invalid("`content_length` must be the size of the file in bytes.".to_owned())),
+            Some(bytes) if bytes > MAX_BYTES as u64 => Err(ServiceError::ImageTooLarge),
+            Some(bytes) => Ok(Self { media_type, bytes }),
+        }
+    }
+}
+
+/// Permitting uploads.
+#[derive(Debug, Clone)]
+pub struct Upload {
+    uploads: Uploads,
+    usage: Usage,
+}
+
+impl Upload {
+    /// Files go to `uploads`; how often is counted in `usage`.
+    pub fn new(uploads: Uploads, usage: Usage) -> Self {
+        Self { uploads, usage }
+    }
+
+    /// Counts a request against the account's rate limit, or refuses it.
+    pub async fn admit(&self, account: &Account) -> Result<RateUse, ServiceError> {
+        let rate = self.usage.take_rate(&account.id, RATE, OffsetDateTime::now_utc()).await?;
+        if rate.allowed { Ok(rate) } else { Err(ServiceError::RateLimited(rate)) }
+    }
+
+    /// Permits one file.
+    pub async fn permit(&self, account: &Account, request: &UploadRequest) -> Result<Permission, ServiceError> {
+        Ok(self.uploads.permit(&account.id, request.media_type, request.bytes).await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scan::ErrorCode;
+
+    #[test]
+    fn type_and_length_must_be_those_of_an_image_that_is_taken() {
+        let parse = |content_type: &str, length: &str| {
+            let json = format!(r#"{{"content_type":"{content_type}","content_length":{length}}}"#);
+            UploadRequest::parse(json.as_bytes()).map_err(|error| error.code())
+        };
+        assert!(parse("image/jpeg", "20971520").is_ok());
+        assert!(parse("IMAGE/PNG", "1").is_ok());
+        assert_eq!(parse("image/jpeg", "20971521"), Err(ErrorCode::ImageTooLarge));
+        assert_eq!(parse("text/html", "10"), Err(ErrorCode::InvalidRequest));
+        for length in ["0", "-1", "null", "1.5", "\"9\""] {
+            assert_eq!(parse("image/jpeg", length), Err(ErrorCode::InvalidRequest), "{length}");
+        }
+    }
+}
