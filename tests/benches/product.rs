@@ -1,15 +1,15 @@
 //! `make bench`: what the README's performance table says, measured in one run on this machine.
 
 use api::{App, router};
+use end_to_end::peer::median;
 use end_to_end::product::data;
-use end_to_end::{Product, Stack, packs, texts};
+use end_to_end::{Peer, Product, Stack, packs, texts};
 use engine::{Device, Engine};
+use fetch::{AddressPolicy, FetchLimits, Fetcher, SystemResolver};
 use futures::future::join_all;
 use scan::{Pack, Plan, Stage, Text};
 use serde_json::json;
 use service::{DetectSettings, Judge};
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -33,11 +33,6 @@ fn words(n: usize) -> Text {
     Text::parse(texts::MODEL.split_whitespace().cycle().take(n).collect::<Vec<_>>().join(" ")).unwrap()
 }
 
-fn median(mut seconds: Vec<f64>) -> f64 {
-    seconds.sort_by(f64::total_cmp);
-    seconds[seconds.len() / 2]
-}
-
 /// Each stage alone in this process, and the whole request over HTTP to a server in another.
 async fn latency(judge: &Judge) {
     let data = data();
@@ -48,11 +43,11 @@ async fn latency(judge: &Judge) {
         let mut row = format!("| {stage} |");
         for n in LENGTHS {
             let text = words(n);
-            judge.judge(&text, Some(stage)).await.unwrap();
+            judge.text(&text, Some(stage)).await.unwrap();
             let mut seconds = Vec::new();
             for _ in 0..RUNS {
                 let start = Instant::now();
-                judge.judge(&text, Some(stage)).await.unwrap();
+                judge.text(&text, Some(stage)).await.unwrap();
                 seconds.push(start.elapsed().as_secs_f64());
             }
             row += &format!(" {:.1} |", median(seconds) * 1e3);
@@ -82,8 +77,16 @@ async fn api_alone() {
     let stack = Stack::start(&packs::heuristics(folder.path()), Duration::from_secs(60)).await;
     let mut settings = DetectSettings::default();
     settings.rate.per_minute = u64::MAX / 2;
-    let app =
-        App::new(&stack.clients, &stack.names, stack.pepper.clone(), stack.pack.clone(), settings, Duration::ZERO);
+    let fetcher = Fetcher::new(AddressPolicy::public_only(), Arc::new(SystemResolver), FetchLimits::default());
+    let app = App::new(
+        &stack.clients,
+        &stack.names,
+        stack.pepper.clone(),
+        stack.pack.clone(),
+        settings,
+        fetcher,
+        Duration::ZERO,
+    );
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/v1/detect", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router(app)).await });
@@ -107,30 +110,19 @@ async fn api_alone() {
 async fn against_torch(engine: &Engine, gguf: &std::path::Path, threads: usize) {
     const WINDOWS: usize = 4;
     const TOKENS: usize = 256;
-    let python = std::env::var("TRUTHLENS_BENCH_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let script = end_to_end::workspace().join("tests/bench/score_with_torch.py");
-    let mut torch = Command::new(python)
-        .arg(script)
-        .arg(gguf)
-        .args([threads, WINDOWS, TOKENS].map(|n| n.to_string()))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut answers = BufReader::new(torch.stdout.take().unwrap());
+    let arguments = [gguf.display().to_string()].into_iter().chain([threads, WINDOWS, TOKENS].map(|n| n.to_string()));
+    let mut torch = Peer::start("score_with_torch.py", &arguments.collect::<Vec<_>>());
     // Words enough for exactly the same number of tokens, to within a window's rounding.
     let text = words(WINDOWS * TOKENS * 3 / 4);
     engine.read(Stage::Binoculars, text.as_str()).await.unwrap();
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..RUNS {
-        theirs.push((WINDOWS * TOKENS) as f64 / round(&mut torch, &mut answers));
+        theirs.push((WINDOWS * TOKENS) as f64 / torch.round());
         let start = Instant::now();
         let reading = engine.read(Stage::Binoculars, text.as_str()).await.unwrap();
         let tokens: usize = reading.windows.iter().map(|window| window.tokens).sum();
         ours.push(tokens as f64 / start.elapsed().as_secs_f64());
     }
-    drop(torch.stdin.take());
-    torch.wait().unwrap();
     let ratios = ours.iter().zip(&theirs).map(|(a, b)| a / b).collect();
     println!(
         "binoculars scoring, tokens/s: ours {:.0}, PyTorch f32 {:.0}, ratio {:.2}",
@@ -138,12 +130,4 @@ async fn against_torch(engine: &Engine, gguf: &std::path::Path, threads: usize) 
         median(theirs),
         median(ratios)
     );
-}
-
-fn round(torch: &mut Child, answers: &mut impl BufRead) -> f64 {
-    let stdin = torch.stdin.as_mut().unwrap();
-    stdin.write_all(b"\n").and_then(|()| stdin.flush()).unwrap();
-    let mut line = String::new();
-    answers.read_line(&mut line).unwrap();
-    line.trim().parse().unwrap()
 }
