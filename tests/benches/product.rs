@@ -76,7 +76,7 @@ async fn api_alone() {
     let folder = data();
     let stack = Stack::start(&packs::heuristics(folder.path()), Duration::from_secs(60)).await;
     let mut settings = DetectSettings::default();
-    settings.rate.per_minute = u64::MAX / 2;
+    settings.rates.detect = u64::MAX / 2;
     let fetcher = Fetcher::new(AddressPolicy::public_only(), Arc::new(SystemResolver), FetchLimits::default());
     let app = App::new(
         &stack.clients,

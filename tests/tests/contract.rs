@@ -121,6 +121,22 @@ async fn the_documented_image_clients_work_unchanged() {
     assert!(["Looks authentic.", "AI Generated!"].iter().any(|answer| said.starts_with(answer)), "{authentic:?}");
 }
 
+#[tokio::test]
+async fn the_documented_batch_client_works_unchanged() {
+    let (data, scripts) = (data(), data());
+    let product = Product::start(data.path(), &packs::compact(), &[]).await;
+    let key = product.demo_key.clone().unwrap();
+    let python = client(scripts.path(), "batch_detect.py", &product, &key);
+    let function = std::fs::read_to_string(&python).unwrap();
+    let contents = json!([texts::HUMAN, "short", texts::MODEL]);
+    let call = format!("{function}\nimport json\nprint(json.dumps(batch_detect({contents}, \"{key}\")))\n");
+    std::fs::write(&python, call).unwrap();
+    let ran = run("python3", &[], &python).await;
+    let found: Value = serde_json::from_slice(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
+    assert_eq!((&found[0]["verdict"], &found[2]["verdict"]), (&json!("human"), &json!("ai_generated")), "{found}");
+    assert_eq!(found[1]["error"]["code"], "empty_content");
+}
+
 fn replace(file: &Path, from: &str, to: &str) {
     let text = std::fs::read_to_string(file).unwrap();
     assert!(text.contains(from), "{from} in {}", file.display());
@@ -186,6 +202,21 @@ async fn a_model_text_and_a_human_text_get_their_verdicts_and_every_documented_m
     for member in model.as_object().unwrap().keys() {
         assert_eq!(stored[member], model[member], "{member}");
     }
+}
+
+#[tokio::test]
+async fn disguised_letters_change_no_verdict_and_are_told_of() {
+    let data = data();
+    let product = Product::start(data.path(), &packs::compact(), &[]).await;
+    let key = product.demo_key.clone().unwrap();
+    let (_, plain) = product.detect(&key, texts::MODEL).await;
+    // Cyrillic letters that look Latin, and spaces of no width inside words.
+    let disguised = texts::MODEL.replace('a', "а").replace('e', "е").replace("th", "t\u{200b}h");
+    let (_, found) = product.detect(&key, &disguised).await;
+    assert_eq!((&found["verdict"], &found["confidence"]), (&plain["verdict"], &plain["confidence"]), "{found}");
+    assert_eq!(found["details"], plain["details"]);
+    let codes: Vec<_> = found["warnings"].as_array().unwrap().iter().map(|w| w["code"].as_str().unwrap()).collect();
+    assert_eq!(codes, ["hidden_characters", "homoglyphs"]);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Keys, rate and quota, under concurrency.
 
-use cloud::ApiKey;
+use cloud::{ApiKey, Filter};
 use end_to_end::product::{answer, create_key, data, run};
 use end_to_end::{Product, Stack, packs, texts};
 use futures::future::join_all;
@@ -22,7 +22,7 @@ async fn of_64_concurrent_scans_against_a_quota_of_50_exactly_50_pass() {
     let refused = answers.iter().filter(|a| matches!(a, Err(ServiceError::QuotaExceeded(q)) if q.used == 50)).count();
     assert_eq!((passed, refused), (50, 14));
     assert_eq!(stack.usage().used(&account.id, now).await.unwrap(), 50);
-    assert_eq!(stack.scans().list(&account.id, 100, 0).await.unwrap().0.len(), 50);
+    assert_eq!(stack.scans().list(&account.id, &Filter::default(), 100, 0).await.unwrap().scans.len(), 50);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod api_key;
 pub mod error;
+pub mod idempotency;
 pub mod jobs;
 pub mod keys;
 pub mod names;
@@ -18,11 +19,12 @@ pub mod usage;
 pub use accounts::Accounts;
 pub use api_key::{ApiKey, Pepper};
 pub use error::CloudError;
+pub use idempotency::{Answer, BatchItem, Claim, Idempotency};
 pub use jobs::Jobs;
 pub use keys::{KeyInfo, Keys};
 pub use names::{Names, NamesError};
 pub use parking::Parking;
-pub use scans::{Recorded, Scans};
+pub use scans::{Filter, Found, Recorded, Scans};
 pub use uploads::{Permission, Uploads};
 pub use usage::{QuotaUse, RateLimit, RateUse, Usage};
 

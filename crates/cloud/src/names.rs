@@ -14,6 +14,8 @@ pub struct Names {
     pub usage: String,
     /// Table of scans.
     pub scans: String,
+    /// Table of idempotency keys.
+    pub idempotency: String,
     /// Bucket for content too big for a message.
     pub parking: String,
     /// Queue URL of each neural stage.
@@ -26,7 +28,7 @@ pub struct Names {
 pub struct NamesError(pub String);
 
 impl Names {
-    /// Reads `TABLE_ACCOUNTS`, `TABLE_KEYS`, `TABLE_USAGE`, `TABLE_SCANS`, `BUCKET_PARKING`, and `QUEUE_<STAGE>` for
+    /// Reads `TABLE_ACCOUNTS`, `TABLE_KEYS`, `TABLE_USAGE`, `TABLE_SCANS`, `TABLE_IDEMPOTENCY`, `BUCKET_PARKING`, and `QUEUE_<STAGE>` for
     /// each neural stage that has a queue.
     pub fn from_env(variable: impl Fn(&str) -> Option<String>) -> Result<Self, NamesError> {
         let required = |name: &str| variable(name).ok_or_else(|| NamesError(name.to_owned()));
@@ -36,6 +38,7 @@ impl Names {
             keys: required("TABLE_KEYS")?,
             usage: required("TABLE_USAGE")?,
             scans: required("TABLE_SCANS")?,
+            idempotency: required("TABLE_IDEMPOTENCY")?,
             parking: required("BUCKET_PARKING")?,
             queues: Stage::ALL.into_iter().filter(|stage| stage.is_neural()).filter_map(queue).collect(),
         })
@@ -48,6 +51,7 @@ impl Names {
             ("TABLE_KEYS".to_owned(), self.keys.clone()),
             ("TABLE_USAGE".to_owned(), self.usage.clone()),
             ("TABLE_SCANS".to_owned(), self.scans.clone()),
+            ("TABLE_IDEMPOTENCY".to_owned(), self.idempotency.clone()),
             ("BUCKET_PARKING".to_owned(), self.parking.clone()),
         ];
         variables.extend(self.queues.iter().map(|(stage, url)| (queue_variable(*stage), url.clone())));
@@ -71,6 +75,7 @@ mod tests {
             keys: "k".into(),
             usage: "u".into(),
             scans: "s".into(),
+            idempotency: "i".into(),
             parking: "p".into(),
             queues: BTreeMap::from([(Stage::Roberta, "http://queue".into())]),
         };

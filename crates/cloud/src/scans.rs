@@ -6,17 +6,26 @@
 use crate::{CloudError, Usage};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue as Value, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue as Value, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    Update,
 };
-use scan::{AccountId, Outcome, Scan, ScanId, Stage, State};
+use scan::{AccountId, Modality, Outcome, Scan, ScanId, Stage, State, Verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use time::OffsetDateTime;
 
 type Item = HashMap<String, Value>;
+
+/// Keys that one BatchGetItem takes.
+const MAX_KEYS: usize = 100;
+/// Items of a page of a list.
+const MAX_PAGE: usize = 500;
+/// Pages of a list that are read for one answer.
+const MAX_PAGES: usize = 20;
 
 /// Scans, running and finished.
 #[derive(Debug, Clone)]
@@ -35,6 +44,62 @@ pub enum Recorded {
     Before(Scan),
     /// There is no such scan: it was erased.
     Gone,
+}
+
+/// Which scans of an account. The default is all of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of this modality.
+    pub modality: Option<Modality>,
+    /// Completed with this verdict.
+    pub verdict: Option<Verdict>,
+    /// Made at this time or later.
+    pub from: Option<OffsetDateTime>,
+    /// Made before this time.
+    pub to: Option<OffsetDateTime>,
+    /// Older than this one: where another list ended.
+    pub after: Option<ScanId>,
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// The scans.
+    pub scans: Vec<Scan>,
+    /// Where the list goes on, if it does.
+    pub next: Option<ScanId>,
+}
+
+impl Filter {
+    fn query(&self, query: QueryFluentBuilder, account: &AccountId) -> Result<QueryFluentBuilder, CloudError> {
+        let low = ScanId::bound(self.from.unwrap_or(OffsetDateTime::UNIX_EPOCH));
+        let high = self.to.map_or_else(ScanId::last, ScanId::bound);
+        let mut query = query
+            .key_condition_expression("pk = :pk AND sk BETWEEN :low AND :high")
+            .expression_attribute_values(":pk", Value::S(account.to_string()))
+            .expression_attribute_values(":low", Value::S(low.min(high).to_string()))
+            .expression_attribute_values(":high", Value::S(high.to_string()))
+            .scan_index_forward(false);
+        let mut conditions = Vec::new();
+        if let Some(modality) = self.modality {
+            conditions.push("#scan.#modality = :modality");
+            query = query
+                .expression_attribute_names("#modality", "modality")
+                .expression_attribute_values(":modality", serde_dynamo::to_attribute_value(modality)?);
+        }
+        if let Some(verdict) = self.verdict {
+            conditions.push("#scan.#state.#completed.#verdict = :verdict");
+            query = query
+                .expression_attribute_names("#state", "state")
+                .expression_attribute_names("#completed", "completed")
+                .expression_attribute_names("#verdict", "verdict")
+                .expression_attribute_values(":verdict", serde_dynamo::to_attribute_value(verdict)?);
+        }
+        if !conditions.is_empty() {
+            query = query.expression_attribute_names("#scan", "scan").filter_expression(conditions.join(" AND "));
+        }
+        Ok(query)
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -98,34 +163,66 @@ impl Scans {
         item.map(read).transpose()
     }
 
-    /// The account's scans, newest first: at most `limit` after skipping `offset`, and whether there are more.
+    /// Those of the scans that this account has, read together; in no particular order.
+    pub async fn get_many(&self, account: &AccountId, ids: &[ScanId]) -> Result<Vec<Scan>, CloudError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(MAX_KEYS) {
+            let keys = ids.iter().map(|id| key(account, *id)).collect();
+            let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+            let mut wanted = HashMap::from([(self.table.clone(), keys.map_err(CloudError::of("get scans"))?)]);
+            // DynamoDB answers 16 MB at a time, and less under load.
+            while !wanted.is_empty() {
+                let get = self.client.batch_get_item().set_request_items(Some(wanted)).send().await;
+                let got = get.map_err(CloudError::of("get scans"))?;
+                for item in got.responses.unwrap_or_default().into_values().flatten() {
+                    found.push(read(item)?);
+                }
+                wanted = got.unprocessed_keys.unwrap_or_default();
+            }
+        }
+        Ok(found)
+    }
+
+    /// The account's scans that pass the filter, newest first: at most `limit` after skipping `offset`.
     pub async fn list(
         &self,
         account: &AccountId,
+        filter: &Filter,
         limit: usize,
         offset: usize,
-    ) -> Result<(Vec<Scan>, bool), CloudError> {
-        let wanted = offset + limit + 1;
-        let query = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", Value::S(account.to_string()))
-            .scan_index_forward(false)
-            .limit(wanted.min(500) as i32);
-        let mut pages = query.into_paginator().send();
-        let (mut items, mut skip) = (Vec::new(), offset);
-        while items.len() <= limit {
-            let Some(page) = pages.next().await else { break };
-            let page = page.map_err(CloudError::of("list scans"))?.items.unwrap_or_default();
-            let skipped = skip.min(page.len());
-            skip -= skipped;
-            items.extend(page.into_iter().skip(skipped).take(limit + 1 - items.len()));
+    ) -> Result<Found, CloudError> {
+        let (mut scans, mut skip) = (Vec::new(), offset);
+        let is_sparse = filter.modality.is_some() || filter.verdict.is_some();
+        let page_size = if is_sparse { MAX_PAGE } else { (offset + limit + 1).min(MAX_PAGE) };
+        let mut start = filter.after.map(|id| key(account, id));
+        for _ in 0..MAX_PAGES {
+            let query = filter.query(self.client.query().table_name(&self.table), account)?;
+            let page = query.set_exclusive_start_key(start).limit(page_size as i32).send().await;
+            let page = page.map_err(CloudError::of("list scans"))?;
+            for item in page.items.unwrap_or_default() {
+                if skip > 0 {
+                    skip -= 1;
+                } else if scans.len() == limit {
+                    return Ok(Found { next: scans.last().map(|scan: &Scan| scan.id), scans });
+                } else {
+                    scans.push(read(item)?);
+                }
+            }
+            start = page.last_evaluated_key;
+            if start.is_none() {
+                return Ok(Found { scans, next: None });
+            }
         }
-        let more = items.len() > limit;
-        items.truncate(limit);
-        Ok((items.into_iter().map(read).collect::<Result<_, _>>()?, more))
+        // A rare match in a long history: whoever asks goes on from here.
+        let next = start.as_ref().and_then(|key| key.get("sk")?.as_s().ok()?.parse().ok());
+        Ok(Found { scans, next })
+    }
+
+    /// Forgets a scan; whether there was one. A scan that is running ends unrecorded.
+    pub async fn delete(&self, account: &AccountId, id: ScanId) -> Result<bool, CloudError> {
+        let delete = self.client.delete_item().table_name(&self.table).set_key(Some(key(account, id)));
+        let deleted = delete.return_values(ReturnValue::AllOld).send().await.map_err(CloudError::of("delete scan"))?;
+        Ok(deleted.attributes.is_some_and(|item| !item.is_empty()))
     }
 
     /// Records the outcome of a stage, unless it has one or the scan has ended.

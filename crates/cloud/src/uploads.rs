@@ -6,6 +6,7 @@ use crate::objects::{self, Bucket};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::presigning::PresigningConfig;
 use scan::{AccountId, UploadId};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ pub struct Uploads {
 }
 
 /// Permission to put one file of a stated type and length, once or more, until it lapses.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Permission {
     /// What the file will be known as.
     pub id: UploadId,

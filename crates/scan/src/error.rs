@@ -32,6 +32,10 @@ pub enum ErrorCode {
     ModalityNotSupported,
     /// The input type does not exist for this modality.
     InputTypeNotSupported,
+    /// The first request with this idempotency key is still under way.
+    IdempotencyInFlight,
+    /// This idempotency key belongs to another request.
+    IdempotencyMismatch,
     /// Too many requests in this minute.
     RateLimited,
     /// No such scan in this account, or no such path.

@@ -3,12 +3,26 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// A scan: a UUIDv7 (RFC 9562, section 5.7), so that ids sort by creation time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ScanId(Uuid);
+
+impl ScanId {
+    /// Sorts before every id that is made at `time` or later, and after every one made before. To the millisecond.
+    pub fn bound(time: OffsetDateTime) -> Self {
+        let milliseconds = (time.unix_timestamp_nanos() / 1_000_000).clamp(0, (1 << 48) - 1);
+        Self(Uuid::from_u128((milliseconds as u128) << 80))
+    }
+
+    /// Sorts after every id.
+    pub fn last() -> Self {
+        Self(Uuid::max())
+    }
+}
 
 /// A file that a user uploads before asking for its scan: a random UUIDv4.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -113,6 +127,16 @@ mod tests {
     fn scan_ids_sort_by_creation() {
         let ids: Vec<_> = (0..100).map(|_| ScanId::new().to_string()).collect();
         assert!(ids.is_sorted());
+    }
+
+    #[test]
+    fn bounds_part_ids_by_the_time_that_they_were_made() {
+        let before = OffsetDateTime::now_utc() - time::Duration::SECOND;
+        let id = ScanId::new();
+        let after = OffsetDateTime::now_utc() + time::Duration::SECOND;
+        assert!(ScanId::bound(before) < id && id < ScanId::bound(after) && id < ScanId::last());
+        assert!(ScanId::bound(before).to_string() < id.to_string(), "as text too");
+        assert!(ScanId::bound(OffsetDateTime::UNIX_EPOCH - time::Duration::DAY) < id);
     }
 
     #[test]

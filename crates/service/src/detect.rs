@@ -5,7 +5,7 @@ use crate::{DetectRequest, Recorder, ServiceError, Sources};
 use cloud::{CloudError, Jobs, Parking, QuotaUse, RateLimit, RateUse, Scans, Usage};
 use detectors::image::Limits;
 use futures::future::try_join_all;
-use scan::{Account, Content, Failure, JobContent, Outcome, Pack, Scan, ScanId, Stage, StageJob};
+use scan::{Account, AccountId, Content, Failure, JobContent, Outcome, Pack, Scan, ScanId, Stage, StageJob};
 use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -17,21 +17,55 @@ const DECODERS: usize = 2;
 /// How scans are run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DetectSettings {
-    /// Requests a minute and account.
-    pub rate: RateLimit,
+    /// Requests a minute and account, by endpoint.
+    pub rates: Rates,
     /// How long a scan may run before it ends with whatever stages it has.
     pub deadline: Duration,
     /// What images are decoded.
     pub images: Limits,
 }
 
+/// Requests a minute and account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rates {
+    /// `POST /v1/detect` and the legacy endpoint together.
+    pub detect: u64,
+    /// `POST /v1/detect/batch`.
+    pub batch: u64,
+    /// `POST /v1/uploads`.
+    pub uploads: u64,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self { detect: 60, batch: 10, uploads: 60 }
+    }
+}
+
+/// What is counted against a rate limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    /// A scan.
+    Detect,
+    /// A batch of scans.
+    Batch,
+    /// Permission to upload.
+    Upload,
+}
+
+impl Rates {
+    fn limit(self, request: Request) -> RateLimit {
+        match request {
+            Request::Detect => RateLimit { name: "detect", per_minute: self.detect },
+            Request::Batch => RateLimit { name: "batch", per_minute: self.batch },
+            Request::Upload => RateLimit { name: "uploads", per_minute: self.uploads },
+        }
+    }
+}
+
 impl Default for DetectSettings {
     fn default() -> Self {
-        Self {
-            rate: RateLimit { name: "detect", per_minute: 60 },
-            deadline: Duration::from_secs(300),
-            images: Limits::default(),
-        }
+        Self { rates: Rates::default(), deadline: Duration::from_secs(300), images: Limits::default() }
     }
 }
 
@@ -75,8 +109,9 @@ impl Detect {
     }
 
     /// Counts a request against the account's rate limit, or refuses it.
-    pub async fn admit(&self, account: &Account) -> Result<RateUse, ServiceError> {
-        let rate = self.usage.take_rate(&account.id, self.settings.rate, OffsetDateTime::now_utc()).await?;
+    pub async fn admit(&self, account: &Account, request: Request) -> Result<RateUse, ServiceError> {
+        let limit = self.settings.rates.limit(request);
+        let rate = self.usage.take_rate(&account.id, limit, OffsetDateTime::now_utc()).await?;
         if rate.allowed { Ok(rate) } else { Err(ServiceError::RateLimited(rate)) }
     }
 
@@ -87,22 +122,69 @@ impl Detect {
         request: DetectRequest,
         received_at: OffsetDateTime,
     ) -> Result<Begun, ServiceError> {
-        let Examined { mut scan, content, .. } = self.examine(account, request, received_at).await?;
+        let examined = self.examine(account, request, received_at).await?;
+        let quota = self.reserve(account, 1, received_at).await?;
+        match self.launch(account, examined, received_at).await {
+            Ok(scan) => Ok(Begun { scan, quota }),
+            Err(error) => {
+                self.refund(account, 1, received_at).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Reserves so many scans, all or none.
+    pub(crate) async fn reserve(
+        &self,
+        account: &Account,
+        scans: u64,
+        received_at: OffsetDateTime,
+    ) -> Result<QuotaUse, ServiceError> {
+        let quota = self.usage.reserve(&account.id, account.plan, scans, received_at).await?;
+        if quota.allowed { Ok(quota) } else { Err(ServiceError::QuotaExceeded(quota)) }
+    }
+
+    /// Gives back scans that were reserved at `received_at` and not started.
+    pub(crate) async fn refund(
+        &self,
+        account: &Account,
+        scans: u64,
+        received_at: OffsetDateTime,
+    ) -> Result<(), ServiceError> {
+        Ok(self.usage.refund(&account.id, scans, received_at).await?)
+    }
+
+    /// Starts a scan that has been paid for. An error means that there is none.
+    pub(crate) async fn start(
+        &self,
+        account: &Account,
+        request: DetectRequest,
+        received_at: OffsetDateTime,
+    ) -> Result<Scan, ServiceError> {
+        let examined = self.examine(account, request, received_at).await?;
+        self.launch(account, examined, received_at).await
+    }
+
+    async fn launch(
+        &self,
+        account: &Account,
+        Examined { mut scan, content, .. }: Examined,
+        received_at: OffsetDateTime,
+    ) -> Result<Scan, ServiceError> {
         scan.account = account.id.clone();
         scan.deadline = received_at + self.settings.deadline;
         if scan.is_complete() {
             scan.state = scan.conclude(&self.pack, OffsetDateTime::now_utc());
         }
-        let quota = self.usage.reserve(&account.id, account.plan, 1, received_at).await?;
-        if !quota.allowed {
-            return Err(ServiceError::QuotaExceeded(quota));
+        self.scans.create(&scan, received_at + account.plan.retention()).await?;
+        // The scan exists now and is charged: whatever goes wrong from here on, it ends by its deadline.
+        match self.dispatch(scan.clone(), content.as_ref()).await {
+            Ok(scan) => Ok(scan),
+            Err(error) => {
+                tracing::error!(scan = %scan.id, %error, "jobs could not be sent");
+                Ok(scan)
+            }
         }
-        if let Err(error) = self.scans.create(&scan, received_at + account.plan.retention()).await {
-            self.usage.refund(&account.id, 1, received_at).await?;
-            return Err(error.into());
-        }
-        let scan = self.dispatch(scan, content.as_ref()).await?;
-        Ok(Begun { scan, quota })
     }
 
     /// Gets hold of the content and runs the inline stages; images are decoded away from the asynchronous threads.
@@ -174,11 +256,26 @@ impl Detect {
 
     /// The scan as it stands. One that is past its deadline is ended here and now with the stages that it has, so
     /// that nobody ever reads a scan that hangs.
-    pub async fn look(&self, account: &scan::AccountId, id: ScanId) -> Result<Scan, ServiceError> {
+    pub async fn look(&self, account: &AccountId, id: ScanId) -> Result<Scan, ServiceError> {
         let scan = self.scans.get(account, id).await?.ok_or(ServiceError::NotFound)?;
-        if scan.is_final() || (scan.deadline > OffsetDateTime::now_utc() && !scan.is_complete()) {
+        if !self.is_due(&scan) {
             return Ok(scan);
         }
         self.recorder.finalise(scan).await?.ok_or(ServiceError::NotFound)
+    }
+
+    /// The same for several scans, read together; those that are gone are left out.
+    pub async fn look_at_all(&self, account: &AccountId, ids: &[ScanId]) -> Result<Vec<Scan>, ServiceError> {
+        let scans = self.scans.get_many(account, ids).await?;
+        let ended =
+            try_join_all(scans.into_iter().map(async |scan| {
+                if self.is_due(&scan) { self.recorder.finalise(scan).await } else { Ok(Some(scan)) }
+            }));
+        Ok(ended.await?.into_iter().flatten().collect())
+    }
+
+    /// Whether a scan should have ended.
+    fn is_due(&self, scan: &Scan) -> bool {
+        !scan.is_final() && (scan.is_complete() || scan.deadline <= OffsetDateTime::now_utc())
     }
 }

@@ -63,6 +63,12 @@ pub enum ServiceError {
         /// The limit.
         limit: usize,
     },
+    /// The first request with this idempotency key is still under way.
+    #[error("A request with this `Idempotency-Key` is still under way; send it again in a moment.")]
+    IdempotencyInFlight,
+    /// The idempotency key belongs to another request.
+    #[error("This `Idempotency-Key` was used for another request; use a new key for a new request.")]
+    IdempotencyMismatch,
     /// This account has no such scan.
     #[error("No such scan.")]
     NotFound,
@@ -101,6 +107,8 @@ impl ServiceError {
             ServiceError::Fetch(FetchError::TooLarge { .. }) => ErrorCode::ImageTooLarge,
             ServiceError::Fetch(error) if error.is_refusal() => ErrorCode::UrlNotAllowed,
             ServiceError::Fetch(_) => ErrorCode::FetchFailed,
+            ServiceError::IdempotencyInFlight => ErrorCode::IdempotencyInFlight,
+            ServiceError::IdempotencyMismatch => ErrorCode::IdempotencyMismatch,
             ServiceError::UploadNotFound | ServiceError::NotFound => ErrorCode::NotFound,
             ServiceError::Cloud(CloudError::TooLarge { .. }) => ErrorCode::ImageTooLarge,
             ServiceError::Cloud(_) | ServiceError::Pack(_) | ServiceError::Pixels(_) | ServiceError::Stopped => {

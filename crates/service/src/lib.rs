@@ -2,6 +2,7 @@
 //! server call these and add nothing but their own wire formats.
 
 pub mod authenticate;
+pub mod batch;
 pub mod detect;
 pub mod error;
 pub mod examine;
@@ -12,19 +13,22 @@ pub mod inference;
 pub mod judge;
 #[cfg(feature = "engine")]
 pub mod neural;
+pub mod once;
 pub mod recorder;
 pub mod request;
 pub mod sources;
 pub mod upload;
 
 pub use authenticate::Authenticate;
-pub use detect::{Begun, Detect, DetectSettings};
+pub use batch::{BatchBegun, BatchRequest};
+pub use detect::{Begun, Detect, DetectSettings, Rates, Request};
 pub use error::ServiceError;
 pub use history::History;
 #[cfg(feature = "engine")]
 pub use inference::{Inference, InferenceError};
 #[cfg(feature = "engine")]
 pub use judge::Judge;
+pub use once::{Done, Fingerprint, IdempotencyKey, Once};
 pub use recorder::Recorder;
 pub use request::{DetectRequest, ImageSource};
 pub use sources::Sources;

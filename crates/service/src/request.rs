@@ -63,7 +63,17 @@ impl DetectRequest {
     /// Parses JSON. What is unknown is refused before what is out of bounds: modality, then input type, then content.
     /// Members that are not documented are ignored.
     pub fn parse(json: &[u8]) -> Result<Self, ServiceError> {
-        let body = Body::parse(json)?;
+        Self::of(Body::parse(json)?)
+    }
+
+    /// The same from JSON that is part of a larger body.
+    pub fn from_json(json: serde_json::Value) -> Result<Self, ServiceError> {
+        Self::of(serde_json::from_value(json).map_err(|e| {
+            ServiceError::InvalidRequest(format!("The item is not the JSON that this endpoint takes: {e}."))
+        })?)
+    }
+
+    fn of(body: Body) -> Result<Self, ServiceError> {
         let modality = body.modality.as_ref().ok_or_else(|| missing("modality"))?;
         let input_type = || body.input_type.as_ref().ok_or_else(|| missing("input_type"));
         match Modality::deserialize(modality) {

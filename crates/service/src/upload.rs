@@ -1,14 +1,11 @@
 //! Permission to upload a big file before asking for its scan.
 
 use crate::ServiceError;
-use cloud::{Permission, RateLimit, RateUse, Uploads, Usage};
+use cloud::{Permission, Uploads};
 use scan::Account;
 use scan::image::MAX_BYTES;
 use serde::Deserialize;
-use time::OffsetDateTime;
 
-/// Permissions a minute and account.
-const RATE: RateLimit = RateLimit { name: "uploads", per_minute: 60 };
 /// The media types of the formats that are read (IANA media type registry).
 const MEDIA_TYPES: [&str; 5] = ["image/jpeg", "image/png", "image/webp", "image/gif", "image/bmp"];
 
@@ -47,19 +44,12 @@ impl UploadRequest {
 #[derive(Debug, Clone)]
 pub struct Upload {
     uploads: Uploads,
-    usage: Usage,
 }
 
 impl Upload {
-    /// Files go to `uploads`; how often is counted in `usage`.
-    pub fn new(uploads: Uploads, usage: Usage) -> Self {
-        Self { uploads, usage }
-    }
-
-    /// Counts a request against the account's rate limit, or refuses it.
-    pub async fn admit(&self, account: &Account) -> Result<RateUse, ServiceError> {
-        let rate = self.usage.take_rate(&account.id, RATE, OffsetDateTime::now_utc()).await?;
-        if rate.allowed { Ok(rate) } else { Err(ServiceError::RateLimited(rate)) }
+    /// Files go to `uploads`.
+    pub fn new(uploads: Uploads) -> Self {
+        Self { uploads }
     }
 
     /// Permits one file.

@@ -2,23 +2,65 @@
 
 use crate::App;
 use crate::error::ApiError;
-use crate::extract::{AdmittedCaller, ImageForm, LimitedBody};
+use crate::extract::{AdmittedCaller, ImageForm, LimitedBody, Scanning, Wishes};
 use crate::headers;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use cloud::QuotaUse;
-use scan::{Scan, ScanReport, Verdict};
+use cloud::{Answer, QuotaUse};
+use scan::{Account, Scan, ScanReport, Verdict};
 use serde::Serialize;
-use service::DetectRequest;
+use service::{Begun, DetectRequest, Done, Fingerprint, ServiceError};
+use std::time::Duration;
 use time::OffsetDateTime;
 
+/// A scan to answer with.
+struct Scanned {
+    scan: Scan,
+    /// `None` for a repeated request, which is not charged.
+    quota: Option<QuotaUse>,
+}
+
 /// Scans the content and waits for the verdict: 200 when it is there within the wait budget, else 202 with the scan
-/// as it stands and where to ask again.
-pub async fn detect(State(app): State<App>, caller: AdmittedCaller, body: Result<LimitedBody, ApiError>) -> Response {
-    let request = body.and_then(|LimitedBody(body)| Ok(DetectRequest::parse(&body)?));
-    scan(&app, caller, request, |scan| ScanReport::new(scan, OffsetDateTime::now_utc())).await
+/// as it stands and where to ask again. A client that prefers to does not wait.
+pub async fn detect(
+    State(app): State<App>,
+    AdmittedCaller { account, rate, .. }: AdmittedCaller<Scanning>,
+    wishes: Result<Wishes, ApiError>,
+    body: Result<LimitedBody, ApiError>,
+) -> Response {
+    let answer = async move || -> Result<Response, ApiError> {
+        let (wishes, LimitedBody(body)) = (wishes?, body?);
+        let mut scanned = begin(&app, &account, wishes.key, &body).await?;
+        let budget = if wishes.respond_async { Duration::ZERO } else { app.wait_budget };
+        scanned.scan = app.detect.wait(scanned.scan, budget).await?;
+        let report = ScanReport::new(&scanned.scan, OffsetDateTime::now_utc());
+        let mut response = describe(&scanned, &report, wishes.respond_async);
+        if wishes.respond_async {
+            headers::responded_async(&mut response);
+        }
+        Ok(response)
+    };
+    let mut response = answer().await.unwrap_or_else(IntoResponse::into_response);
+    headers::rate(&mut response, &rate);
+    response
+}
+
+async fn begin(
+    app: &App,
+    account: &Account,
+    key: Option<service::IdempotencyKey>,
+    body: &[u8],
+) -> Result<Scanned, ServiceError> {
+    let received_at = OffsetDateTime::now_utc();
+    let work = async { app.detect.begin(account, DetectRequest::parse(body)?, received_at).await };
+    let answer = |begun: &Begun| Answer::Scan(begun.scan.id);
+    match app.once.run(&account.id, key, Fingerprint::of("/v1/detect", body), work, answer).await? {
+        Done::Now(Begun { scan, quota }) => Ok(Scanned { scan, quota: Some(quota) }),
+        Done::Before(Answer::Scan(id)) => Ok(Scanned { scan: app.detect.look(&account.id, id).await?, quota: None }),
+        Done::Before(_) => Err(ServiceError::IdempotencyMismatch),
+    }
 }
 
 /// What the legacy endpoint answers.
@@ -42,40 +84,34 @@ impl LegacyAnswer {
 }
 
 /// Scans the file in the form field `image`, the same way and at the same price.
-pub async fn legacy(State(app): State<App>, caller: AdmittedCaller, form: Result<ImageForm, ApiError>) -> Response {
-    let request = form.map(|ImageForm(image)| DetectRequest::Image(image));
-    scan(&app, caller, request, LegacyAnswer::new).await
-}
-
-async fn scan<T: Serialize>(
-    app: &App,
-    AdmittedCaller { account, rate }: AdmittedCaller,
-    request: Result<DetectRequest, ApiError>,
-    answer: impl Fn(&Scan) -> T,
+pub async fn legacy(
+    State(app): State<App>,
+    AdmittedCaller { account, rate, .. }: AdmittedCaller<Scanning>,
+    form: Result<ImageForm, ApiError>,
 ) -> Response {
-    let received_at = OffsetDateTime::now_utc();
-    let scanned = async move || -> Result<(Scan, QuotaUse), ApiError> {
-        let begun = app.detect.begin(&account, request?, received_at).await?;
-        Ok((app.detect.wait(begun.scan, app.wait_budget).await?, begun.quota))
+    let answer = async move || -> Result<Response, ApiError> {
+        let request = DetectRequest::Image(form?.0);
+        let Begun { scan, quota } = app.detect.begin(&account, request, OffsetDateTime::now_utc()).await?;
+        let scan = app.detect.wait(scan, app.wait_budget).await?;
+        let answer = LegacyAnswer::new(&scan);
+        Ok(describe(&Scanned { scan, quota: Some(quota) }, &answer, false))
     };
-    let mut response = match scanned().await {
-        Ok((scan, quota)) => {
-            let mut response = describe(&scan, &answer(&scan));
-            headers::quota(&mut response, &quota);
-            response
-        }
-        Err(error) => error.into_response(),
-    };
+    let mut response = answer().await.unwrap_or_else(IntoResponse::into_response);
     headers::rate(&mut response, &rate);
     response
 }
 
-fn describe(scan: &Scan, answer: &impl Serialize) -> Response {
-    if scan.is_final() {
-        return Json(answer).into_response();
+fn describe(Scanned { scan, quota }: &Scanned, answer: &impl Serialize, is_async: bool) -> Response {
+    let accepted = is_async || !scan.is_final();
+    let status = if accepted { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let mut response = (status, Json(answer)).into_response();
+    if accepted {
+        headers::location(&mut response, scan.id);
+        headers::retry_after(&mut response, 1);
     }
-    let mut response = (StatusCode::ACCEPTED, Json(answer)).into_response();
-    headers::location(&mut response, scan.id);
-    headers::retry_after(&mut response, 1);
+    match quota {
+        Some(quota) => headers::quota(&mut response, quota),
+        None => headers::replayed(&mut response),
+    }
     response
 }

@@ -22,6 +22,14 @@ impl ApiError {
         let message = "This path does not take this method.".to_owned();
         Self { code: ErrorCode::MethodNotAllowed, message, cause: None }
     }
+
+    /// For an error that is part of a larger answer.
+    pub fn into_code_and_message(self) -> (ErrorCode, String) {
+        if let Some(error) = self.cause.filter(|_| self.code == ErrorCode::DetectionError) {
+            tracing::error!(%error, "an item failed");
+        }
+        (self.code, self.message)
+    }
 }
 
 impl From<ServiceError> for ApiError {
@@ -48,11 +56,13 @@ fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::IdempotencyInFlight => StatusCode::CONFLICT,
         ErrorCode::InvalidRequest
         | ErrorCode::EmptyContent
         | ErrorCode::ContentTooLarge
         | ErrorCode::ModalityNotSupported
         | ErrorCode::InputTypeNotSupported
+        | ErrorCode::IdempotencyMismatch
         | ErrorCode::InvalidBase64
         | ErrorCode::ImageTooLarge
         | ErrorCode::UnsupportedImage
@@ -84,6 +94,7 @@ impl IntoResponse for ApiError {
                 headers::retry_after(&mut response, rate.reset_seconds);
             }
             Some(ServiceError::QuotaExceeded(quota)) => headers::quota(&mut response, quota),
+            Some(ServiceError::IdempotencyInFlight) => headers::retry_after(&mut response, 1),
             Some(error) if self.code == ErrorCode::DetectionError => tracing::error!(%error, "request failed"),
             _ => {}
         }

@@ -9,7 +9,8 @@ use axum::http::request::Parts;
 use cloud::RateUse;
 use http_body_util::BodyExt;
 use scan::Account;
-use service::{ImageSource, ServiceError};
+use service::{IdempotencyKey, ImageSource, ServiceError};
+use std::marker::PhantomData;
 
 /// The largest body that is read, in bytes: an image of 20 MiB in base64, its line breaks, and the JSON around it. A
 /// text within its limit of characters always fits.
@@ -27,21 +28,67 @@ impl FromRequestParts<App> for Caller {
     }
 }
 
-/// A caller whose request has been counted against the detect rate limit.
-pub struct AdmittedCaller {
+/// A caller whose request has been counted against the rate limit of `C`.
+pub struct AdmittedCaller<C> {
     /// Who.
     pub account: Account,
     /// What is left of the minute.
     pub rate: RateUse,
+    counted: PhantomData<C>,
 }
 
-impl FromRequestParts<App> for AdmittedCaller {
+/// What an endpoint's requests are counted as.
+pub trait Counted {
+    /// In the terms of the service.
+    const REQUEST: service::Request;
+}
+
+/// Scans.
+pub struct Scanning;
+/// Batches.
+pub struct Batching;
+/// Permissions to upload.
+pub struct Uploading;
+
+impl Counted for Scanning {
+    const REQUEST: service::Request = service::Request::Detect;
+}
+impl Counted for Batching {
+    const REQUEST: service::Request = service::Request::Batch;
+}
+impl Counted for Uploading {
+    const REQUEST: service::Request = service::Request::Upload;
+}
+
+impl<C: Counted> FromRequestParts<App> for AdmittedCaller<C> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let Caller(account) = Caller::from_request_parts(parts, app).await?;
-        let rate = app.detect.admit(&account).await?;
-        Ok(Self { account, rate })
+        let rate = app.detect.admit(&account, C::REQUEST).await?;
+        Ok(Self { account, rate, counted: PhantomData })
+    }
+}
+
+/// What a client wishes beyond the body.
+pub struct Wishes {
+    /// `Idempotency-Key`.
+    pub key: Option<IdempotencyKey>,
+    /// `Prefer: respond-async` (RFC 7240, section 4.1): not to wait.
+    pub respond_async: bool,
+}
+
+impl FromRequestParts<App> for Wishes {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
+        let key = parts.headers.get("idempotency-key").map(|key| IdempotencyKey::parse(key.to_str().unwrap_or("")));
+        let preferences = parts.headers.get_all("prefer").into_iter().filter_map(|value| value.to_str().ok());
+        let mut preferences = preferences.flat_map(|value| value.split(','));
+        let respond_async = preferences.any(|preference| {
+            preference.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("respond-async"))
+        });
+        Ok(Self { key: key.transpose()?, respond_async })
     }
 }
 

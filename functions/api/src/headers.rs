@@ -45,3 +45,13 @@ pub fn location(response: &mut Response, id: ScanId) {
 pub fn challenge(response: &mut Response) {
     put(response, WWW_AUTHENTICATE, "Bearer");
 }
+
+/// `Preference-Applied` (RFC 7240, section 3).
+pub fn responded_async(response: &mut Response) {
+    put(response, HeaderName::from_static("preference-applied"), "respond-async");
+}
+
+/// Marks the repeated answer to a repeated request.
+pub fn replayed(response: &mut Response) {
+    put(response, HeaderName::from_static("idempotent-replayed"), "true");
+}

@@ -2,6 +2,7 @@
 //!
 //! [`router`] is the whole API as a tower service; `main.rs` runs it on Lambda, `truthlens serve` on a socket.
 
+pub mod batch;
 pub mod config;
 pub mod detect;
 pub mod error;
@@ -13,11 +14,11 @@ pub mod uploads;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
-use cloud::{Accounts, Clients, Jobs, Keys, Names, Parking, Pepper, Scans, Uploads, Usage};
+use cloud::{Accounts, Clients, Idempotency, Jobs, Keys, Names, Parking, Pepper, Scans, Uploads, Usage};
 use error::ApiError;
 use fetch::Fetcher;
 use scan::Pack;
-use service::{Authenticate, Detect, DetectSettings, History, ServiceError, Sources, Upload};
+use service::{Authenticate, Detect, DetectSettings, History, Once, ServiceError, Sources, Upload};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ pub struct App {
     authenticate: Authenticate,
     detect: Detect,
     upload: Upload,
+    once: Once,
     history: History,
     model_pack: String,
     wait_budget: Duration,
@@ -53,12 +55,13 @@ impl App {
         let uploads = Uploads::new(clients.s3.clone(), names.parking.clone());
         let sources = Sources::new(fetcher, uploads.clone());
         let keys = Keys::new(tables.clone(), names.keys.clone(), pepper);
-        let accounts = Accounts::new(tables, names.accounts.clone());
+        let accounts = Accounts::new(tables.clone(), names.accounts.clone());
         Self {
             authenticate: Authenticate::new(keys, accounts),
             model_pack: pack.label(),
-            detect: Detect::new(pack, usage.clone(), scans.clone(), jobs, parking, sources, settings),
-            upload: Upload::new(uploads, usage),
+            detect: Detect::new(pack, usage, scans.clone(), jobs, parking, sources, settings),
+            upload: Upload::new(uploads),
+            once: Once::new(Idempotency::new(tables, names.idempotency.clone())),
             history: History::new(scans),
             wait_budget,
         }
@@ -70,10 +73,11 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/healthz", get(scans::health))
         .route("/v1/detect", post(detect::detect))
+        .route("/v1/detect/batch", post(batch::batch))
         .route("/api/detect", post(detect::legacy))
         .route("/v1/uploads", post(uploads::create))
         .route("/v1/scans", get(scans::list))
-        .route("/v1/scans/{id}", get(scans::get))
+        .route("/v1/scans/{id}", get(scans::get).delete(scans::erase))
         .fallback(async || ApiError::from(ServiceError::NotFound))
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         // `extract::LimitedBody` has the limit, and reads on so that clients see the refusal.

@@ -41,6 +41,7 @@ pub fn names() -> Names {
         keys: "truthlens-keys".into(),
         usage: "truthlens-usage".into(),
         scans: "truthlens-scans".into(),
+        idempotency: "truthlens-idempotency".into(),
         parking: "truthlens-parking".into(),
         queues: BTreeMap::new(),
     }
@@ -74,6 +75,8 @@ pub async fn provision_tables(client: &aws_sdk_dynamodb::Client) -> Result<(), E
     table(client, &names.keys, None).await?;
     table(client, &names.usage, None).await?;
     table(client, &names.scans, Some(stream)).await?;
+    table(client, &names.idempotency, None).await?;
+    expire(client, &names.idempotency).await?;
     expire(client, &names.usage).await?;
     expire(client, &names.scans).await
 }

@@ -1,0 +1,155 @@
+//! The idempotency table: `pk = <account id>`, `sk = <idempotency key>`: what a request with that key came to. Items
+//! expire in a day.
+
+use crate::{CloudError, Permission};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{AttributeValue as Value, ReturnValuesOnConditionCheckFailure};
+use scan::{AccountId, ErrorCode, ScanId};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use time::{Duration, OffsetDateTime};
+
+/// How long an answer is remembered.
+const REMEMBERED: Duration = Duration::days(1);
+/// A request that has neither ended nor been given up after this has died; API Gateway allows 30 s.
+const IN_FLIGHT: Duration = Duration::seconds(60);
+
+/// Requests by idempotency key.
+#[derive(Debug, Clone)]
+pub struct Idempotency {
+    client: Client,
+    table: String,
+}
+
+/// What the first request with a key came to: enough to give its answer again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// One scan.
+    Scan(ScanId),
+    /// A batch, item by item.
+    Batch(Vec<BatchItem>),
+    /// Permission to upload.
+    Upload(Permission),
+}
+
+/// What became of an item of a batch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchItem {
+    /// It was scanned.
+    Scan(ScanId),
+    /// It was refused.
+    Refused {
+        /// For programs.
+        code: ErrorCode,
+        /// For people.
+        message: String,
+    },
+}
+
+/// What is known of a key.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Claim {
+    /// Nothing: the request is the first with it, and nobody else will be until it completes or releases the key.
+    First,
+    /// The first request with it is still under way.
+    InFlight,
+    /// It belongs to another request.
+    Mismatch,
+    /// The first request with it has been answered.
+    Answered(Answer),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Item {
+    pk: AccountId,
+    sk: String,
+    /// SHA-256 of path and body, in hexadecimal.
+    request: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answer: Option<Answer>,
+    /// When an unanswered request counts as dead.
+    until: i64,
+    expires_at: i64,
+}
+
+impl Idempotency {
+    /// Keys in `table`.
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// Claims a key for a request, by one conditional write. Items past their time count as gone, whether DynamoDB has
+    /// removed them or not.
+    pub async fn claim(
+        &self,
+        account: &AccountId,
+        key: &str,
+        request: &str,
+        now: OffsetDateTime,
+    ) -> Result<Claim, CloudError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(serde_dynamo::to_item(item(account, key, request, None, now))?))
+            .condition_expression(
+                "attribute_not_exists(pk) OR expires_at < :now OR (attribute_not_exists(answer) AND #until < :now)",
+            )
+            .expression_attribute_names("#until", "until")
+            .expression_attribute_values(":now", Value::N(now.unix_timestamp().to_string()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let error = match put.send().await {
+            Ok(_) => return Ok(Claim::First),
+            Err(error) => error,
+        };
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(refusal)) => {
+                let found: Item = serde_dynamo::from_item(refusal.item.clone().unwrap_or_default())?;
+                Ok(match found.answer {
+                    _ if found.request != request => Claim::Mismatch,
+                    None => Claim::InFlight,
+                    Some(answer) => Claim::Answered(answer),
+                })
+            }
+            _ => Err(CloudError::of("claim idempotency key")(error)),
+        }
+    }
+
+    /// Remembers what the request that claimed the key came to.
+    pub async fn complete(
+        &self,
+        account: &AccountId,
+        key: &str,
+        request: &str,
+        answer: Answer,
+        now: OffsetDateTime,
+    ) -> Result<(), CloudError> {
+        let item = serde_dynamo::to_item(item(account, key, request, Some(answer), now))?;
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        put.send().await.map(drop).map_err(CloudError::of("complete idempotency key"))
+    }
+
+    /// Forgets a key whose request was refused: nothing happened, so it may be tried again.
+    pub async fn release(&self, account: &AccountId, key: &str) -> Result<(), CloudError> {
+        let key = HashMap::from([
+            ("pk".to_owned(), Value::S(account.to_string())),
+            ("sk".to_owned(), Value::S(key.to_owned())),
+        ]);
+        let delete = self.client.delete_item().table_name(&self.table).set_key(Some(key));
+        delete.send().await.map(drop).map_err(CloudError::of("release idempotency key"))
+    }
+}
+
+fn item(account: &AccountId, key: &str, request: &str, answer: Option<Answer>, now: OffsetDateTime) -> Item {
+    Item {
+        pk: account.clone(),
+        sk: key.to_owned(),
+        request: request.to_owned(),
+        answer,
+        until: (now + IN_FLIGHT).unix_timestamp(),
+        expires_at: (now + REMEMBERED).unix_timestamp(),
+    }
+}

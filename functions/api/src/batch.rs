@@ -1,0 +1,155 @@
+//! `POST /v1/detect/batch`.
+
+use crate::App;
+use crate::error::ApiError;
+use crate::extract::{AdmittedCaller, Batching, LimitedBody, Wishes};
+use crate::headers;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use cloud::{Answer, BatchItem, QuotaUse};
+use scan::{Account, ErrorCode, Scan, ScanId, ScanReport, State as ScanState};
+use serde::Serialize;
+use service::{BatchBegun, BatchRequest, Done, Fingerprint, IdempotencyKey, ServiceError};
+use std::collections::HashMap;
+use std::time::Duration;
+use time::OffsetDateTime;
+
+/// The documented answer.
+#[derive(Debug, Serialize)]
+struct BatchAnswer {
+    total: usize,
+    succeeded: usize,
+    failed: usize,
+    results: Vec<ItemAnswer>,
+}
+
+#[derive(Debug, Serialize)]
+struct ItemAnswer {
+    index: usize,
+    success: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<ScanReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ItemError>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct ItemError {
+    code: ErrorCode,
+    message: String,
+}
+
+/// What became of an item: a scan, running or final, or an error.
+type Item = Result<Scan, ItemError>;
+
+/// Scans every item and waits for all verdicts within the wait budget; what takes longer is answered as `processing`,
+/// with its id. Items fail alone.
+pub async fn batch(
+    State(app): State<App>,
+    AdmittedCaller { account, rate, .. }: AdmittedCaller<Batching>,
+    wishes: Result<Wishes, ApiError>,
+    body: Result<LimitedBody, ApiError>,
+) -> Response {
+    let answer = async move || -> Result<Response, ApiError> {
+        let (wishes, LimitedBody(body)) = (wishes?, body?);
+        let (items, quota) = begin(&app, &account, wishes.key, &body).await?;
+        let budget = if wishes.respond_async { Duration::ZERO } else { app.wait_budget };
+        let items = wait(&app, items, budget).await?;
+        let status = if wishes.respond_async { StatusCode::ACCEPTED } else { StatusCode::OK };
+        let mut response = (status, Json(BatchAnswer::new(items))).into_response();
+        match quota {
+            Some(quota) => headers::quota(&mut response, &quota),
+            None => headers::replayed(&mut response),
+        }
+        if wishes.respond_async {
+            headers::responded_async(&mut response);
+        }
+        Ok(response)
+    };
+    let mut response = answer().await.unwrap_or_else(IntoResponse::into_response);
+    headers::rate(&mut response, &rate);
+    response
+}
+
+/// Starts the batch, or finds what it came to when it was sent before; that is not charged and has no quota to show.
+async fn begin(
+    app: &App,
+    account: &Account,
+    key: Option<IdempotencyKey>,
+    body: &[u8],
+) -> Result<(Vec<Item>, Option<QuotaUse>), ServiceError> {
+    let work = async {
+        let request = BatchRequest::parse(body)?;
+        let BatchBegun { items, quota } = app.detect.begin_batch(account, request, OffsetDateTime::now_utc()).await?;
+        Ok((items.into_iter().map(|item| item.map_err(ItemError::from)).collect::<Vec<_>>(), quota))
+    };
+    let answer = |(items, _): &(Vec<Item>, QuotaUse)| Answer::Batch(items.iter().map(remembered).collect());
+    match app.once.run(&account.id, key, Fingerprint::of("/v1/detect/batch", body), work, answer).await? {
+        Done::Now((items, quota)) => Ok((items, Some(quota))),
+        Done::Before(Answer::Batch(items)) => Ok((recalled(app, account, items).await?, None)),
+        Done::Before(_) => Err(ServiceError::IdempotencyMismatch),
+    }
+}
+
+fn remembered(item: &Item) -> BatchItem {
+    match item {
+        Ok(scan) => BatchItem::Scan(scan.id),
+        Err(ItemError { code, message }) => BatchItem::Refused { code: *code, message: message.clone() },
+    }
+}
+
+/// The scans of a batch that was sent before, as they are now.
+async fn recalled(app: &App, account: &Account, items: Vec<BatchItem>) -> Result<Vec<Item>, ServiceError> {
+    let id = |item: &BatchItem| match item {
+        BatchItem::Scan(id) => Some(*id),
+        BatchItem::Refused { .. } => None,
+    };
+    let ids: Vec<ScanId> = items.iter().filter_map(id).collect();
+    let scans = app.detect.look_at_all(&account.id, &ids).await?;
+    let mut scans: HashMap<ScanId, Scan> = scans.into_iter().map(|scan| (scan.id, scan)).collect();
+    let recall = |item| match item {
+        BatchItem::Scan(id) => scans.remove(&id).ok_or_else(|| ItemError::from(ServiceError::NotFound)),
+        BatchItem::Refused { code, message } => Err(ItemError { code, message }),
+    };
+    Ok(items.into_iter().map(recall).collect())
+}
+
+/// The items, with those scans ended that end in time.
+async fn wait(app: &App, items: Vec<Item>, budget: Duration) -> Result<Vec<Item>, ServiceError> {
+    let scans: Vec<Scan> = items.iter().filter_map(|item| item.as_ref().ok().cloned()).collect();
+    let mut ended = app.detect.wait_for_all(scans, budget).await?.into_iter();
+    Ok(items.into_iter().map(|item| item.map(|scan| ended.next().unwrap_or(scan))).collect())
+}
+
+impl BatchAnswer {
+    fn new(items: Vec<Item>) -> Self {
+        let now = OffsetDateTime::now_utc();
+        let results: Vec<ItemAnswer> =
+            items.into_iter().enumerate().map(|(index, item)| ItemAnswer::new(index, item, now)).collect();
+        let succeeded = results.iter().filter(|result| result.success).count();
+        Self { total: results.len(), succeeded, failed: results.len() - succeeded, results }
+    }
+}
+
+impl ItemAnswer {
+    fn new(index: usize, item: Item, now: OffsetDateTime) -> Self {
+        let item = item.and_then(|scan| match scan.state {
+            // No stage could run; that is refunded.
+            ScanState::Failed { .. } => Err(ItemError::from(ServiceError::Stopped)),
+            _ => Ok(ScanReport::new(&scan, now)),
+        });
+        match item {
+            Ok(report) => Self { index, success: true, result: Some(report), error: None },
+            Err(error) => Self { index, success: false, result: None, error: Some(error) },
+        }
+    }
+}
+
+impl From<ServiceError> for ItemError {
+    fn from(error: ServiceError) -> Self {
+        let (code, message) = ApiError::from(error).into_code_and_message();
+        Self { code, message }
+    }
+}
