@@ -76,7 +76,7 @@ impl Stack {
 
     /// An account on a plan.
     pub async fn account(&self, name: &str, plan: Plan) -> Account {
-        let account = Account { id: name.parse().unwrap(), plan };
+        let account = Account::new(name.parse().unwrap(), plan);
         let accounts = Accounts::new(self.clients.dynamodb.clone(), self.names.accounts.clone());
         accounts.put(&account).await.unwrap();
         account

@@ -3,7 +3,7 @@
 use crate::CloudError;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue as Value;
-use scan::{Account, AccountId, Plan};
+use scan::{Account, AccountId, Plan, Usd};
 use serde::{Deserialize, Serialize};
 
 const SORT_KEY: &str = "account";
@@ -20,6 +20,8 @@ struct AccountItem {
     pk: AccountId,
     sk: String,
     plan: Plan,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    spend_cap: Option<Usd>,
 }
 
 impl Accounts {
@@ -36,13 +38,13 @@ impl Accounts {
         let item = found.map_err(CloudError::of("get account"))?.item;
         let Some(item) = item else { return Ok(None) };
         let item: AccountItem = serde_dynamo::from_item(item)?;
-        Ok(Some(Account { id: item.pk, plan: item.plan }))
+        Ok(Some(Account { id: item.pk, plan: item.plan, spend_cap: item.spend_cap }))
     }
 
-    /// Creates the account or changes its plan.
+    /// Creates the account or changes its plan and spend cap.
     pub async fn put(&self, account: &Account) -> Result<(), CloudError> {
-        let item = AccountItem { pk: account.id.clone(), sk: SORT_KEY.to_owned(), plan: account.plan };
-        let item = serde_dynamo::to_item(item)?;
+        let Account { id, plan, spend_cap } = account.clone();
+        let item = serde_dynamo::to_item(AccountItem { pk: id, sk: SORT_KEY.to_owned(), plan, spend_cap })?;
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item)).send().await;
         put.map_err(CloudError::of("put account"))?;
         Ok(())

@@ -26,7 +26,7 @@ pub use names::{Names, NamesError};
 pub use parking::Parking;
 pub use scans::{Filter, Found, Recorded, Scans};
 pub use uploads::{Permission, Uploads};
-pub use usage::{QuotaUse, RateLimit, RateUse, Usage};
+pub use usage::{MonthUse, QuotaUse, RateLimit, RateUse, Usage};
 
 /// The AWS clients, made once per process and cheap to clone.
 #[derive(Debug, Clone)]

@@ -1,15 +1,21 @@
 //! The usage table: quota and rate counters, each changed by one conditional `ADD`.
 //!
-//! `pk = <account id>`, `sk = month#2026-11` counts scans of a month (UTC); `sk = rate#detect#<minute>` counts
-//! requests of one clock minute and expires by TTL.
+//! `pk = <account id>`, `sk = month#2026-11` counts scans of a month (UTC) in `used` and of its days in `day_01` to
+//! `day_31`; `sk = rate#detect#<minute>` counts requests of one clock minute and expires by TTL.
 
 use crate::CloudError;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{AttributeValue as Value, ReturnValue, Update};
-use scan::{AccountId, Plan};
+use scan::AccountId;
+use std::collections::{BTreeMap, HashMap};
 use time::{Duration, OffsetDateTime};
+
+/// What the sort keys of months begin with.
+const MONTH: &str = "month#";
+/// What the attributes of days begin with.
+const DAY: &str = "day_";
 
 /// Quota and rate counters.
 #[derive(Debug, Clone)]
@@ -53,6 +59,39 @@ pub struct QuotaUse {
     pub resets_at: OffsetDateTime,
 }
 
+/// What an account scanned in one month (UTC).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MonthUse {
+    /// `2026-11`.
+    pub month: String,
+    /// Scans that were not refunded.
+    pub scans: u64,
+    /// The same by day of the month, where there were any.
+    pub days: BTreeMap<u8, u64>,
+}
+
+impl MonthUse {
+    /// The month of `now`, without a scan.
+    pub fn empty(now: OffsetDateTime) -> Self {
+        let month = month_key(now).trim_start_matches(MONTH).to_owned();
+        Self { month, scans: 0, days: BTreeMap::new() }
+    }
+
+    fn read(item: &HashMap<String, Value>) -> Result<Self, CloudError> {
+        let month = item.get("sk").and_then(|sk| sk.as_s().ok()?.strip_prefix(MONTH));
+        let day = |(name, value): (&String, &Value)| {
+            let day = name.strip_prefix(DAY)?.parse().ok()?;
+            Some(read_number(value).map(|scans| (day, scans)))
+        };
+        let days = item.iter().filter_map(day).collect::<Result<BTreeMap<u8, u64>, _>>()?;
+        Ok(Self {
+            month: month.ok_or_else(|| CloudError::Data("a usage item has no month".to_owned()))?.to_owned(),
+            scans: item.get("used").map_or(Ok(0), read_number)?,
+            days: days.into_iter().filter(|(_, scans)| *scans > 0).collect(),
+        })
+    }
+}
+
 impl Usage {
     /// Counters in `table`.
     pub fn new(client: Client, table: String) -> Self {
@@ -90,15 +129,14 @@ impl Usage {
         })
     }
 
-    /// Reserves `scans` of this month's quota, all or none.
+    /// Reserves `scans` of this month's quota of `limit` (`None` is unlimited), all or none.
     pub async fn reserve(
         &self,
         account: &AccountId,
-        plan: Plan,
+        limit: Option<u64>,
         scans: u64,
         now: OffsetDateTime,
     ) -> Result<QuotaUse, CloudError> {
-        let limit = plan.monthly_quota();
         let used = match limit {
             Some(limit) if scans > limit => None,
             _ => {
@@ -108,7 +146,8 @@ impl Usage {
                     .table_name(&self.table)
                     .key("pk", Value::S(account.to_string()))
                     .key("sk", Value::S(month_key(now)))
-                    .update_expression("ADD used :scans")
+                    .update_expression("ADD used :scans, #day :scans")
+                    .expression_attribute_names("#day", day_attribute(now))
                     .expression_attribute_values(":scans", number(scans))
                     .return_values(ReturnValue::AllNew);
                 if let Some(limit) = limit {
@@ -134,7 +173,8 @@ impl Usage {
             .table_name(&self.table)
             .key("pk", Value::S(account.to_string()))
             .key("sk", Value::S(month_key(reserved_at)))
-            .update_expression("ADD used :scans")
+            .update_expression("ADD used :scans, #day :scans")
+            .expression_attribute_names("#day", day_attribute(reserved_at))
             .expression_attribute_values(":scans", Value::N(format!("-{scans}")));
         update.send().await.map_err(CloudError::of("refund quota"))?;
         Ok(())
@@ -153,13 +193,29 @@ impl Usage {
         item.as_ref().and_then(|item| item.get("used")).map_or(Ok(0), read_number)
     }
 
+    /// The account's latest months in which it scanned, newest first, at most `limit`.
+    pub async fn months(&self, account: &AccountId, limit: i32) -> Result<Vec<MonthUse>, CloudError> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :month)")
+            .expression_attribute_values(":pk", Value::S(account.to_string()))
+            .expression_attribute_values(":month", Value::S(MONTH.to_owned()))
+            .scan_index_forward(false)
+            .limit(limit);
+        let found = query.send().await.map_err(CloudError::of("get usage"))?.items.unwrap_or_default();
+        found.iter().map(MonthUse::read).collect()
+    }
+
     /// The refund of one scan as part of a transaction; see [`crate::Scans::finalise`].
     pub(crate) fn refund_one(&self, account: &AccountId, reserved_at: OffsetDateTime) -> Result<Update, CloudError> {
         Update::builder()
             .table_name(&self.table)
             .key("pk", Value::S(account.to_string()))
             .key("sk", Value::S(month_key(reserved_at)))
-            .update_expression("ADD used :minus_one")
+            .update_expression("ADD used :minus_one, #day :minus_one")
+            .expression_attribute_names("#day", day_attribute(reserved_at))
             .expression_attribute_values(":minus_one", Value::N("-1".to_owned()))
             .build()
             .map_err(CloudError::of("refund quota"))
@@ -192,10 +248,15 @@ fn read_number(value: &Value) -> Result<u64, CloudError> {
 }
 
 fn month_key(at: OffsetDateTime) -> String {
-    format!("month#{}-{:02}", at.year(), u8::from(at.month()))
+    format!("{MONTH}{}-{:02}", at.year(), u8::from(at.month()))
 }
 
-fn next_month(at: OffsetDateTime) -> OffsetDateTime {
+fn day_attribute(at: OffsetDateTime) -> String {
+    format!("{DAY}{:02}", at.day())
+}
+
+/// Midnight (UTC) of the first day of the month after `at`.
+pub fn next_month(at: OffsetDateTime) -> OffsetDateTime {
     let start = at - Duration::days(i64::from(at.day()) - 1);
     let days = i64::from(start.month().length(start.year()));
     (start + Duration::days(days)).replace_time(time::Time::MIDNIGHT)

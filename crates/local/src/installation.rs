@@ -54,10 +54,14 @@ impl Installation {
         Accounts::new(self.clients.dynamodb.clone(), self.names.accounts.clone())
     }
 
+    /// The usage table.
+    pub fn usage(&self) -> Usage {
+        Usage::new(self.clients.dynamodb.clone(), self.names.usage.clone())
+    }
+
     /// The scans table.
     pub fn scans(&self) -> Scans {
-        let usage = Usage::new(self.clients.dynamodb.clone(), self.names.usage.clone());
-        Scans::new(self.clients.dynamodb.clone(), self.names.scans.clone(), usage)
+        Scans::new(self.clients.dynamodb.clone(), self.names.scans.clone(), self.usage())
     }
 
     /// The parking bucket.

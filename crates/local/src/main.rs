@@ -2,9 +2,9 @@
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use truthlens::commands::{detect, eval, keys, models, serve};
+use truthlens::commands::{accounts, detect, eval, keys, models, serve};
 
-/// Tells whether a text was written by AI: a server with the whole TruthLens API, and tools around it.
+/// Tells whether a text or an image was made by AI: a server with the whole TruthLens API, and tools around it.
 ///
 /// Start with `truthlens models pull` and `truthlens serve`, or let `make run` do both.
 #[derive(Parser)]
@@ -20,11 +20,13 @@ enum Command {
     Serve(serve::Serve),
     /// Make, list and revoke API keys.
     Keys(keys::Keys),
+    /// Show accounts and change their plans.
+    Accounts(accounts::Accounts),
     /// Fetch, list and verify model packs.
     Models(models::Models),
-    /// Judge one text, without a server.
+    /// Judge one text or image, without a server.
     Detect(detect::Detect),
-    /// Measure the detector on labelled texts.
+    /// Measure the detector on labelled texts or images.
     Eval(eval::Eval),
 }
 
@@ -34,6 +36,7 @@ async fn main() -> ExitCode {
     let done = match cli.command {
         Command::Serve(serve) => serve.run().await,
         Command::Keys(keys) => keys.run().await,
+        Command::Accounts(accounts) => accounts.run().await,
         Command::Models(models) => models.run().await,
         Command::Detect(detect) => detect.run().await,
         Command::Eval(eval) => eval.run().await,

@@ -21,7 +21,7 @@ pub mod text;
 pub mod verdict;
 pub mod warning;
 
-pub use account::{Account, Plan};
+pub use account::{Account, Plan, Usd};
 pub use blend::{Blend, Thresholds};
 pub use calibration::Calibration;
 pub use error::ErrorCode;

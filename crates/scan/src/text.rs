@@ -131,14 +131,20 @@ impl Normalised {
         self.origin.push(origin);
     }
 
-    /// Replaces look-alikes in words that also hold an ASCII letter; a word wholly in Cyrillic or Greek stays.
+    /// Replaces look-alikes in words that also hold an ASCII letter and, where the text is mostly Latin, in words of
+    /// nothing but look-alikes, such as a Cyrillic `а` for the article. Other words in Cyrillic or Greek stay.
     fn read_lookalikes_as_latin(&mut self) {
         if self.text.chars().all(|c| latin_lookalike(c).is_none()) {
             return;
         }
+        let latin = self.text.bytes().filter(u8::is_ascii_alphabetic).count();
+        let is_foreign = |c: &char| c.is_alphabetic() && !c.is_ascii() && latin_lookalike(*c).is_none();
+        let is_latin_text = latin > self.text.chars().filter(is_foreign).count();
         let mut replaced = String::with_capacity(self.text.len());
         for word in self.text.split_inclusive(|c: char| !c.is_alphabetic()) {
-            if word.bytes().any(|b| b.is_ascii_alphabetic()) && word.chars().any(|c| latin_lookalike(c).is_some()) {
+            let is_latin = word.bytes().any(|b| b.is_ascii_alphabetic())
+                || (is_latin_text && word.chars().all(|c| !c.is_alphabetic() || latin_lookalike(c).is_some()));
+            if is_latin && word.chars().any(|c| latin_lookalike(c).is_some()) {
                 self.findings.insert(Warning::Homoglyphs);
                 replaced.extend(word.chars().map(|c| latin_lookalike(c).unwrap_or(c)));
             } else {
@@ -279,10 +285,15 @@ mod tests {
     }
 
     #[test]
-    fn lookalikes_are_read_as_latin_only_inside_latin_words() {
+    fn lookalikes_are_read_as_latin_in_latin_words_and_latin_texts() {
         let attacked = Normalised::new("The сat sаt оn the mаt");
         assert_eq!(attacked.as_str(), "The cat sat on the mat");
         assert!(attacked.findings.contains(&Warning::Homoglyphs));
+        let article = Normalised::new("This is а test, and Москва stays");
+        assert_eq!(article.as_str(), "This is a test, and Москва stays");
+        let russian = Normalised::new("Он а не я, about которой речь");
+        assert_eq!(russian.as_str(), "Он а не я, about которой речь");
+        assert!(russian.findings.is_empty());
         let russian = Normalised::new("Кот сидел на ковре");
         assert_eq!(russian.as_str(), "Кот сидел на ковре");
         assert!(russian.findings.is_empty());

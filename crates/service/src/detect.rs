@@ -140,7 +140,7 @@ impl Detect {
         scans: u64,
         received_at: OffsetDateTime,
     ) -> Result<QuotaUse, ServiceError> {
-        let quota = self.usage.reserve(&account.id, account.plan, scans, received_at).await?;
+        let quota = self.usage.reserve(&account.id, account.monthly_quota(), scans, received_at).await?;
         if quota.allowed { Ok(quota) } else { Err(ServiceError::QuotaExceeded(quota)) }
     }
 

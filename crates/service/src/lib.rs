@@ -17,6 +17,7 @@ pub mod once;
 pub mod recorder;
 pub mod request;
 pub mod sources;
+pub mod statement;
 pub mod upload;
 
 pub use authenticate::Authenticate;
@@ -32,4 +33,5 @@ pub use once::{Done, Fingerprint, IdempotencyKey, Once};
 pub use recorder::Recorder;
 pub use request::{DetectRequest, ImageSource};
 pub use sources::Sources;
+pub use statement::{Statement, Statements};
 pub use upload::{Upload, UploadRequest};

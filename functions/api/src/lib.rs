@@ -10,6 +10,7 @@ pub mod extract;
 pub mod headers;
 pub mod scans;
 pub mod uploads;
+pub mod usage;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -18,7 +19,7 @@ use cloud::{Accounts, Clients, Idempotency, Jobs, Keys, Names, Parking, Pepper, 
 use error::ApiError;
 use fetch::Fetcher;
 use scan::Pack;
-use service::{Authenticate, Detect, DetectSettings, History, Once, ServiceError, Sources, Upload};
+use service::{Authenticate, Detect, DetectSettings, History, Once, ServiceError, Sources, Statements, Upload};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +33,7 @@ pub struct App {
     upload: Upload,
     once: Once,
     history: History,
+    statements: Statements,
     model_pack: String,
     wait_budget: Duration,
 }
@@ -59,10 +61,11 @@ impl App {
         Self {
             authenticate: Authenticate::new(keys, accounts),
             model_pack: pack.label(),
-            detect: Detect::new(pack, usage, scans.clone(), jobs, parking, sources, settings),
+            detect: Detect::new(pack, usage.clone(), scans.clone(), jobs, parking, sources, settings),
             upload: Upload::new(uploads),
             once: Once::new(Idempotency::new(tables, names.idempotency.clone())),
             history: History::new(scans),
+            statements: Statements::new(usage),
             wait_budget,
         }
     }
@@ -75,6 +78,7 @@ pub fn router(app: App) -> Router {
         .route("/v1/detect", post(detect::detect))
         .route("/v1/detect/batch", post(batch::batch))
         .route("/api/detect", post(detect::legacy))
+        .route("/v1/usage", get(usage::get))
         .route("/v1/uploads", post(uploads::create))
         .route("/v1/scans", get(scans::list))
         .route("/v1/scans/{id}", get(scans::get).delete(scans::erase))

@@ -1,11 +1,10 @@
 //! `truthlens keys`: API keys, with or without a running server.
 
-use super::DataArgs;
-use crate::data::DataDir;
-use crate::embedded::Embedded;
+use super::accounts::PlanArg;
+use super::{DataArgs, with_tables};
 use crate::installation::Installation;
 use anyhow::{Result, bail};
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use cloud::{Accounts, Keys as KeyTable};
 use scan::{Account, AccountId, KeyId, Plan};
 use time::format_description::well_known::Rfc3339;
@@ -25,8 +24,8 @@ enum Action {
     Create {
         #[command(flatten)]
         account: AccountArgs,
-        /// The account's plan: free (50 scans a month), pro (5,000) or business (unlimited). A new account is free
-        /// unless told; an existing one keeps its plan unless told.
+        /// The account's plan: free (50 scans a month), pro (5,000), business (unlimited) or pay-as-you-go. A new account
+        /// is free unless told; an existing one keeps its plan unless told.
         #[arg(long)]
         plan: Option<PlanArg>,
     },
@@ -53,35 +52,12 @@ struct AccountArgs {
     data: DataArgs,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum PlanArg {
-    Free,
-    Pro,
-    Business,
-}
-
-impl From<PlanArg> for Plan {
-    fn from(plan: PlanArg) -> Self {
-        match plan {
-            PlanArg::Free => Plan::Free,
-            PlanArg::Pro => Plan::Pro,
-            PlanArg::Business => Plan::Business,
-        }
-    }
-}
-
 impl Keys {
     /// Carries the action out.
     pub async fn run(self) -> Result<()> {
         let (Action::Create { account, .. } | Action::List { account } | Action::Revoke { account, .. }) = &self.action;
         let data = account.data.data();
-        data.create()?;
-        let (installation, own) = reach(&data).await?;
-        let done = self.act(&installation).await;
-        if let Some(own) = own {
-            own.stop().await;
-        }
-        done
+        with_tables(&data, async |installation| self.act(installation).await).await
     }
 
     async fn act(self, installation: &Installation) -> Result<()> {
@@ -106,8 +82,9 @@ impl Keys {
 async fn create(keys: &KeyTable, accounts: &Accounts, id: &AccountId, plan: Option<Plan>) -> Result<String> {
     let known = accounts.get(id).await?;
     let plan = plan.or(known.as_ref().map(|account| account.plan)).unwrap_or(Plan::Free);
-    if known.is_none_or(|account| account.plan != plan) {
-        accounts.put(&Account { id: id.clone(), plan }).await?;
+    if known.as_ref().is_none_or(|account| account.plan != plan) {
+        let spend_cap = known.and_then(|account| account.spend_cap);
+        accounts.put(&Account { id: id.clone(), plan, spend_cap }).await?;
     }
     let (key, _) = keys.create(id).await?;
     Ok(key.reveal().to_owned())
@@ -128,17 +105,5 @@ async fn revoke(keys: &KeyTable, account: &AccountId, given: &str) -> Result<()>
         }
         [_, _, ..] => bail!("several keys of {account} begin so; give the id that `truthlens keys list` shows"),
         _ => bail!("{account} has no such key; see `truthlens keys list --account {account}`"),
-    }
-}
-
-/// The tables of the server that runs on the folder, or of our own for as long as the command takes.
-async fn reach(data: &DataDir) -> Result<(Installation, Option<Embedded>)> {
-    match data.lock()? {
-        Some(lock) => {
-            let embedded = Embedded::start(data.root()).await?;
-            let installation = Installation::tables(embedded.clients(), data).await?.holding(lock);
-            Ok((installation, Some(embedded)))
-        }
-        None => Ok((Installation::tables(data.published()?.clients(), data).await?, None)),
     }
 }

@@ -1,5 +1,6 @@
 //! What the command line can do: one file a command.
 
+pub mod accounts;
 pub mod detect;
 pub mod eval;
 pub mod keys;
@@ -7,6 +8,8 @@ pub mod models;
 pub mod serve;
 
 use crate::data::DataDir;
+use crate::embedded::Embedded;
+use crate::installation::Installation;
 use anyhow::{Context, Result};
 use clap::Args;
 use engine::{Device, Engine};
@@ -72,4 +75,16 @@ async fn judge(pack: &PackArgs, data: &DataDir) -> Result<Judge> {
     let (folder, pack) = pack.open(data)?;
     let engine = load_engine(folder, pack.clone()).await?;
     Ok(Judge::new(pack, engine))
+}
+
+/// Works on the tables of the server that runs on the folder, or on our own for as long as it takes.
+async fn with_tables(data: &DataDir, work: impl AsyncFnOnce(&Installation) -> Result<()>) -> Result<()> {
+    data.create()?;
+    let Some(lock) = data.lock()? else {
+        return work(&Installation::tables(data.published()?.clients(), data).await?).await;
+    };
+    let embedded = Embedded::start(data.root()).await?;
+    let done = work(&Installation::tables(embedded.clients(), data).await?.holding(lock)).await;
+    embedded.stop().await;
+    done
 }

@@ -138,7 +138,7 @@ async fn greet(installation: &Installation, data: &DataDir, url: &str, pack: &Pa
         eprintln!("truthlens: for an API key run: truthlens keys create --account demo");
         return Ok(());
     }
-    installation.accounts().put(&Account { id: demo.clone(), plan: Plan::Business }).await?;
+    installation.accounts().put(&Account::new(demo.clone(), Plan::Business)).await?;
     let (key, _) = installation.keys().create(&demo).await?;
     let key = key.reveal();
     let content = "Paste a text here; fifty words or more give a reliable answer.";

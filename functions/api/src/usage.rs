@@ -1,0 +1,92 @@
+//! `GET /v1/usage`.
+
+use crate::App;
+use crate::error::ApiError;
+use crate::extract::Caller;
+use axum::Json;
+use axum::extract::State;
+use cloud::MonthUse;
+use serde::Serialize;
+use service::Statement;
+use time::OffsetDateTime;
+
+/// What the account has used and owes. Amounts are decimal strings of US dollars.
+#[derive(Debug, Serialize)]
+pub struct UsageAnswer {
+    plan: String,
+    scans: Scans,
+    /// `null` for plans with a flat price.
+    pay_as_you_go: Option<Price>,
+    /// The current month, then those before it in which there were scans.
+    months: Vec<Month>,
+}
+
+/// Against the quota of the current month.
+#[derive(Debug, Serialize)]
+struct Scans {
+    used: u64,
+    /// `null` is unlimited.
+    limit: Option<u64>,
+    remaining: Option<u64>,
+    #[serde(with = "time::serde::rfc3339")]
+    resets_at: OffsetDateTime,
+}
+
+#[derive(Debug, Serialize)]
+struct Price {
+    unit_price_usd: String,
+    spend_cap_usd: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Month {
+    month: String,
+    scans: u64,
+    /// `null` for plans with a flat price.
+    amount_usd: Option<String>,
+    days: Vec<Day>,
+}
+
+#[derive(Debug, Serialize)]
+struct Day {
+    date: String,
+    scans: u64,
+}
+
+/// The account's use by month and day.
+pub async fn get(State(app): State<App>, Caller(account): Caller) -> Result<Json<UsageAnswer>, ApiError> {
+    let statement = app.statements.of(&account, OffsetDateTime::now_utc()).await?;
+    Ok(Json(UsageAnswer::new(&statement)))
+}
+
+impl UsageAnswer {
+    fn new(statement: &Statement) -> Self {
+        let used = statement.current.scans;
+        let month = |month: &MonthUse| Month {
+            month: month.month.clone(),
+            scans: month.scans,
+            amount_usd: statement.amount(month).map(|amount| amount.to_string()),
+            days: month.days.iter().map(|(day, scans)| Day::new(&month.month, *day, *scans)).collect(),
+        };
+        Self {
+            plan: statement.plan.to_string(),
+            scans: Scans {
+                used,
+                limit: statement.limit,
+                remaining: statement.limit.map(|limit| limit.saturating_sub(used)),
+                resets_at: statement.resets_at,
+            },
+            pay_as_you_go: statement.unit_price.map(|price| Price {
+                unit_price_usd: price.to_string(),
+                spend_cap_usd: statement.spend_cap.map(|cap| cap.to_string()),
+            }),
+            months: [&statement.current].into_iter().chain(&statement.earlier).map(month).collect(),
+        }
+    }
+}
+
+impl Day {
+    fn new(month: &str, day: u8, scans: u64) -> Self {
+        Self { date: format!("{month}-{day:02}"), scans }
+    }
+}
