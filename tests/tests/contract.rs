@@ -296,3 +296,24 @@ async fn every_refusal_has_its_documented_status_and_code_and_charges_nothing() 
     let (status, health) = answer(product.get("", "/healthz")).await;
     assert_eq!((status.as_u16(), &health["status"]), (200, &json!("ok")));
 }
+
+#[tokio::test]
+async fn the_description_is_served_with_a_page_that_loads_nothing_from_elsewhere() {
+    let data = data();
+    let product = Product::start(data.path(), &packs::heuristics(data.path()), &[]).await;
+    let (status, api) = answer(product.get("", "/openapi.json")).await;
+    assert_eq!((status, &api["openapi"]), (StatusCode::OK, &json!("3.1.0")));
+    let codes = api["components"]["schemas"]["ErrorCode"]["enum"].as_array().unwrap();
+    let readme = std::fs::read_to_string(workspace().join("README.md")).unwrap();
+    for code in codes.iter().filter_map(Value::as_str) {
+        assert!(readme.contains(&format!("`{code}`")), "README does not tell of {code}");
+    }
+    let page = product.get("", "/docs").send().await.unwrap();
+    let policy = page.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    for path in ["/docs", "/docs.js", "/docs.css"] {
+        let file = product.get("", path).send().await.unwrap();
+        assert_eq!(file.status(), StatusCode::OK);
+        assert!(!file.text().await.unwrap().contains("://"), "{path} names another place");
+    }
+}

@@ -147,6 +147,9 @@ async fn history_is_filtered_paged_by_cursor_and_erased() {
     assert_eq!(listed(&list("limit=100&from=2026-01-01&to=2999-01-01T00:00:00%2B01:00").await.1).len(), 25);
     assert!(listed(&list("to=2026-01-01").await.1).is_empty());
     assert!(listed(&list("from=2999-01-01&to=2026-01-01").await.1).is_empty());
+    let cursor = &ids[3].0;
+    assert!(listed(&list(&format!("cursor={cursor}&to=2026-01-01")).await.1).is_empty(), "a cursor outside the time");
+    assert_eq!(listed(&list(&format!("limit=2&cursor={cursor}&from=2026-01-01")).await.1), [&*ids[4].0, &*ids[5].0]);
     for wrong in ["verdict=guilty", "modality=video", "from=yesterday", "cursor=x", "limit=0", "limit=101"] {
         let (status, refused) = list(wrong).await;
         assert_eq!((status.as_u16(), &refused["detail"]["code"]), (422, &json!("invalid_request")), "{wrong}");

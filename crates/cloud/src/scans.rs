@@ -71,15 +71,17 @@ pub struct Found {
 }
 
 impl Filter {
-    fn query(&self, query: QueryFluentBuilder, account: &AccountId) -> Result<QueryFluentBuilder, CloudError> {
+    /// The first and the last id that can pass; `None` when none can.
+    fn range(&self) -> Option<(ScanId, ScanId)> {
         let low = ScanId::bound(self.from.unwrap_or(OffsetDateTime::UNIX_EPOCH));
-        let high = self.to.map_or_else(ScanId::last, ScanId::bound);
-        let mut query = query
-            .key_condition_expression("pk = :pk AND sk BETWEEN :low AND :high")
-            .expression_attribute_values(":pk", Value::S(account.to_string()))
-            .expression_attribute_values(":low", Value::S(low.min(high).to_string()))
-            .expression_attribute_values(":high", Value::S(high.to_string()))
-            .scan_index_forward(false);
+        let before = self.to.map_or_else(ScanId::last, ScanId::bound);
+        // Not DynamoDB's start key, which must lie within the range that is asked for.
+        let high = self.after.map_or(before, |after| before.min(after.preceding()));
+        (low <= high).then_some((low, high))
+    }
+
+    /// Adds the conditions that the key does not tell.
+    fn narrow(&self, mut query: QueryFluentBuilder) -> Result<QueryFluentBuilder, CloudError> {
         let mut conditions = Vec::new();
         if let Some(modality) = self.modality {
             conditions.push("#scan.#modality = :modality");
@@ -194,9 +196,19 @@ impl Scans {
         let (mut scans, mut skip) = (Vec::new(), offset);
         let is_sparse = filter.modality.is_some() || filter.verdict.is_some();
         let page_size = if is_sparse { MAX_PAGE } else { (offset + limit + 1).min(MAX_PAGE) };
-        let mut start = filter.after.map(|id| key(account, id));
+        let Some((low, high)) = filter.range() else { return Ok(Found { scans, next: None }) };
+        let mut start = None;
         for _ in 0..MAX_PAGES {
-            let query = filter.query(self.client.query().table_name(&self.table), account)?;
+            let query = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("pk = :pk AND sk BETWEEN :low AND :high")
+                .expression_attribute_values(":pk", Value::S(account.to_string()))
+                .expression_attribute_values(":low", Value::S(low.to_string()))
+                .expression_attribute_values(":high", Value::S(high.to_string()))
+                .scan_index_forward(false);
+            let query = filter.narrow(query)?;
             let page = query.set_exclusive_start_key(start).limit(page_size as i32).send().await;
             let page = page.map_err(CloudError::of("list scans"))?;
             for item in page.items.unwrap_or_default() {

@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 use truthlens::commands::{accounts, detect, eval, keys, models, serve};
+use utoipa::OpenApi;
 
 /// Tells whether a text or an image was made by AI: a server with the whole TruthLens API, and tools around it.
 ///
@@ -26,6 +27,8 @@ enum Command {
     Models(models::Models),
     /// Judge one text or image, without a server.
     Detect(detect::Detect),
+    /// Print the API's description: OpenAPI 3.1 as JSON.
+    Openapi,
     /// Measure the detector on labelled texts or images.
     Eval(eval::Eval),
 }
@@ -39,6 +42,7 @@ async fn main() -> ExitCode {
         Command::Accounts(accounts) => accounts.run().await,
         Command::Models(models) => models.run().await,
         Command::Detect(detect) => detect.run().await,
+        Command::Openapi => describe(),
         Command::Eval(eval) => eval.run().await,
     };
     match done {
@@ -48,4 +52,9 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn describe() -> anyhow::Result<()> {
+    println!("{}", api::openapi::Description::openapi().to_pretty_json()?);
+    Ok(())
 }

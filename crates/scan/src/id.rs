@@ -18,6 +18,11 @@ impl ScanId {
         Self(Uuid::from_u128((milliseconds as u128) << 80))
     }
 
+    /// The last that sorts before this one.
+    pub fn preceding(self) -> Self {
+        Self(Uuid::from_u128(self.0.as_u128().saturating_sub(1)))
+    }
+
     /// Sorts after every id.
     pub fn last() -> Self {
         Self(Uuid::max())
@@ -137,6 +142,7 @@ mod tests {
         assert!(ScanId::bound(before) < id && id < ScanId::bound(after) && id < ScanId::last());
         assert!(ScanId::bound(before).to_string() < id.to_string(), "as text too");
         assert!(ScanId::bound(OffsetDateTime::UNIX_EPOCH - time::Duration::DAY) < id);
+        assert!(id.preceding() < id && id.preceding().to_string() < id.to_string());
     }
 
     #[test]

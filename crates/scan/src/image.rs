@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use utoipa::ToSchema;
 
 /// Files with more bytes than this are refused: 20 MiB.
 pub const MAX_BYTES: usize = 20 * 1024 * 1024;
@@ -180,7 +181,7 @@ impl C2pa {
 }
 
 /// Whether a manifest and its content belong together; the worse, the greater.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Integrity {
     /// Hashes and signature match.
@@ -192,7 +193,7 @@ pub enum Integrity {
 }
 
 /// Whether the signer is on a trust list. Without a list configured, nobody is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Trust {
     /// On the list.

@@ -5,9 +5,10 @@ use crate::{Failure, ImageFacts, Modality, Outcome, Probability, Scan, Segment, 
 use serde::Serialize;
 use std::collections::BTreeMap;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
 /// The answer of `POST /v1/detect`, and the base of `GET /v1/scans/{id}`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ScanReport {
     /// The scan's id.
     pub id: String,
@@ -36,7 +37,7 @@ pub struct ScanReport {
 }
 
 /// `details`: one shape for each modality.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum Details {
     /// Of a text scan.
@@ -46,7 +47,7 @@ pub enum Details {
 }
 
 /// `details` of a text scan.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct TextDetails {
     /// `null` when the stage did not run.
     pub heuristic_score: Option<f64>,
@@ -63,7 +64,7 @@ pub struct TextDetails {
 }
 
 /// `details` of an image scan.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ImageDetails {
     /// 1 for a proven AI signature; `null` when the stage did not run.
     pub metadata_score: Option<f64>,
@@ -80,7 +81,7 @@ pub struct ImageDetails {
 }
 
 /// What is known of an image.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ImageFeatures {
     /// Pixels across, as displayed.
     pub width: u32,
@@ -111,7 +112,7 @@ pub struct ImageFeatures {
 }
 
 /// A C2PA manifest: whether there is one, whether it fits, who stands for it, what it says.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, ToSchema)]
 pub struct C2paReport {
     /// Whether the file holds one. The other members are `null` if not.
     pub present: bool,
@@ -126,7 +127,7 @@ pub struct C2paReport {
 }
 
 /// The documented measurements of a text.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
 pub struct TextFeatures {
     /// Words.
     pub word_count: u64,
@@ -143,7 +144,7 @@ pub struct TextFeatures {
 }
 
 /// A stretch of the text with its own score.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct SegmentReport {
     /// First character.
     pub start: usize,
@@ -154,7 +155,7 @@ pub struct SegmentReport {
 }
 
 /// A warning as users read it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct WarningReport {
     /// For programs.
     pub code: Warning,

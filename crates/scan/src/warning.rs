@@ -1,9 +1,10 @@
 //! Reasons to read a verdict with care.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Something about the content or the scan that a careful reader of the verdict wants to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Warning {

@@ -4,6 +4,7 @@ use crate::App;
 use crate::error::ApiError;
 use crate::extract::{AdmittedCaller, Batching, LimitedBody, Wishes};
 use crate::headers;
+use crate::openapi::{BatchBody, WriteErrors};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -15,18 +16,20 @@ use service::{BatchBegun, BatchRequest, Done, Fingerprint, IdempotencyKey, Servi
 use std::collections::HashMap;
 use std::time::Duration;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
 /// The documented answer.
-#[derive(Debug, Serialize)]
-struct BatchAnswer {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BatchAnswer {
     total: usize,
     succeeded: usize,
     failed: usize,
     results: Vec<ItemAnswer>,
 }
 
-#[derive(Debug, Serialize)]
-struct ItemAnswer {
+/// What became of one item: a `result` where `success` is true, else an `error`.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ItemAnswer {
     index: usize,
     success: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,8 +38,9 @@ struct ItemAnswer {
     error: Option<ItemError>,
 }
 
-#[derive(Debug, Clone, Serialize)]
-struct ItemError {
+/// Why an item was refused.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ItemError {
     code: ErrorCode,
     message: String,
 }
@@ -44,8 +48,21 @@ struct ItemError {
 /// What became of an item: a scan, running or final, or an error.
 type Item = Result<Scan, ItemError>;
 
+/// Scan up to 100 texts and images.
+///
 /// Scans every item and waits for all verdicts within the wait budget; what takes longer is answered as `processing`,
 /// with its id. Items fail alone.
+#[utoipa::path(
+    post,
+    path = "/v1/detect/batch",
+    params(Wishes),
+    request_body = BatchBody,
+    responses(
+        (status = 200, description = "Every item has ended or is told as `processing`.", body = BatchAnswer),
+        (status = 202, description = "The scans are running.", body = BatchAnswer),
+        WriteErrors,
+    )
+)]
 pub async fn batch(
     State(app): State<App>,
     AdmittedCaller { account, rate, .. }: AdmittedCaller<Batching>,

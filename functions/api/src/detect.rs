@@ -4,6 +4,7 @@ use crate::App;
 use crate::error::ApiError;
 use crate::extract::{AdmittedCaller, ImageForm, LimitedBody, Scanning, Wishes};
 use crate::headers;
+use crate::openapi::{DetectBody, ImageFormBody, WriteErrors};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use service::{Begun, DetectRequest, Done, Fingerprint, ServiceError};
 use std::time::Duration;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
 /// A scan to answer with.
 struct Scanned {
@@ -22,8 +24,21 @@ struct Scanned {
     quota: Option<QuotaUse>,
 }
 
+/// Scan a text or an image.
+///
 /// Scans the content and waits for the verdict: 200 when it is there within the wait budget, else 202 with the scan
 /// as it stands and where to ask again. A client that prefers to does not wait.
+#[utoipa::path(
+    post,
+    path = "/v1/detect",
+    params(Wishes),
+    request_body = DetectBody,
+    responses(
+        (status = 200, description = "The scan has ended.", body = ScanReport),
+        (status = 202, description = "The scan is running; `Location` says where to ask.", body = ScanReport),
+        WriteErrors,
+    )
+)]
 pub async fn detect(
     State(app): State<App>,
     AdmittedCaller { account, rate, .. }: AdmittedCaller<Scanning>,
@@ -64,8 +79,8 @@ async fn begin(
 }
 
 /// What the legacy endpoint answers.
-#[derive(Debug, Serialize)]
-struct LegacyAnswer {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LegacyAnswer {
     /// `null` while the scan is running.
     is_ai_generated: Option<bool>,
     /// The probability of AI.
@@ -83,7 +98,19 @@ impl LegacyAnswer {
     }
 }
 
+/// Scan an image, the older way.
+///
 /// Scans the file in the form field `image`, the same way and at the same price.
+#[utoipa::path(
+    post,
+    path = "/api/detect",
+    request_body(content = ImageFormBody, content_type = "multipart/form-data"),
+    responses(
+        (status = 200, description = "The scan has ended.", body = LegacyAnswer),
+        (status = 202, description = "The scan is running; `Location` says where to ask.", body = LegacyAnswer),
+        WriteErrors,
+    )
+)]
 pub async fn legacy(
     State(app): State<App>,
     AdmittedCaller { account, rate, .. }: AdmittedCaller<Scanning>,

@@ -1,11 +1,11 @@
 //! Error codes as HTTP: status, envelope, headers.
 
 use crate::headers;
+use crate::openapi::{ErrorBody, ErrorDetail};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use scan::ErrorCode;
-use serde_json::json;
 use service::ServiceError;
 
 /// An error on its way out. The envelope is the documented `{"detail": {"code", "message", …}}`.
@@ -74,19 +74,13 @@ fn status(code: ErrorCode) -> StatusCode {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut detail = json!({ "code": self.code, "message": self.message });
-        match &self.cause {
-            Some(ServiceError::RateLimited(rate)) => {
-                detail["limit"] = json!(rate.limit);
-                detail["retry_after"] = json!(rate.reset_seconds);
-            }
-            Some(ServiceError::QuotaExceeded(quota)) => {
-                detail["limit"] = json!(quota.limit);
-                detail["used"] = json!(quota.used);
-            }
-            _ => {}
-        }
-        let mut response = (status(self.code), Json(json!({ "detail": detail }))).into_response();
+        let (limit, used, retry_after) = match &self.cause {
+            Some(ServiceError::RateLimited(rate)) => (Some(rate.limit), None, Some(rate.reset_seconds)),
+            Some(ServiceError::QuotaExceeded(quota)) => (quota.limit, Some(quota.used), None),
+            _ => (None, None, None),
+        };
+        let detail = ErrorDetail { code: self.code, message: self.message, limit, used, retry_after };
+        let mut response = (status(self.code), Json(ErrorBody { detail })).into_response();
         match &self.cause {
             Some(ServiceError::InvalidToken) => headers::challenge(&mut response),
             Some(ServiceError::RateLimited(rate)) => {

@@ -11,6 +11,7 @@ use http_body_util::BodyExt;
 use scan::Account;
 use service::{IdempotencyKey, ImageSource, ServiceError};
 use std::marker::PhantomData;
+use utoipa::IntoParams;
 
 /// The largest body that is read, in bytes: an image of 20 MiB in base64, its line breaks, and the JSON around it. A
 /// text within its limit of characters always fits.
@@ -71,10 +72,14 @@ impl<C: Counted> FromRequestParts<App> for AdmittedCaller<C> {
 }
 
 /// What a client wishes beyond the body.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
 pub struct Wishes {
-    /// `Idempotency-Key`.
+    /// 1 to 255 visible ASCII characters of your making: the request, sent again with the same, is done once.
+    #[param(rename = "Idempotency-Key", value_type = Option<String>, min_length = 1, max_length = 255)]
     pub key: Option<IdempotencyKey>,
-    /// `Prefer: respond-async` (RFC 7240, section 4.1): not to wait.
+    /// `respond-async` (RFC 7240, section 4.1): not to wait for the end of scans.
+    #[param(rename = "Prefer", value_type = Option<String>)]
     pub respond_async: bool,
 }
 

@@ -8,6 +8,7 @@ pub mod detect;
 pub mod error;
 pub mod extract;
 pub mod headers;
+pub mod openapi;
 pub mod scans;
 pub mod uploads;
 pub mod usage;
@@ -75,6 +76,10 @@ impl App {
 pub fn router(app: App) -> Router {
     Router::new()
         .route("/healthz", get(scans::health))
+        .route("/openapi.json", get(openapi::json))
+        .route("/docs", get(openapi::page))
+        .route("/docs.js", get(openapi::script))
+        .route("/docs.css", get(openapi::style))
         .route("/v1/detect", post(detect::detect))
         .route("/v1/detect/batch", post(batch::batch))
         .route("/api/detect", post(detect::legacy))

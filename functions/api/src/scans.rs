@@ -3,6 +3,7 @@
 use crate::App;
 use crate::error::ApiError;
 use crate::extract::Caller;
+use crate::openapi::{NoSuchScan, ReadErrors};
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -11,22 +12,37 @@ use cloud::{Filter, Found};
 use scan::report::Details;
 use scan::{Modality, Scan, ScanId, ScanReport, Verdict};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use service::ServiceError;
 use service::history::Page;
 use std::time::Duration;
 use time::format_description::well_known::{Iso8601, Rfc3339};
 use time::{Date, OffsetDateTime};
+use utoipa::{IntoParams, ToSchema};
 
 /// What a list may be asked for. Times are RFC 3339, or dates (UTC).
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct ListQuery {
+    /// Scans on a page; 20 unless told.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
+    /// Scans to skip.
+    #[param(maximum = 10000)]
     offset: Option<usize>,
+    /// The `next_cursor` of the page before.
+    #[param(value_type = Option<String>, format = "uuid")]
     cursor: Option<ScanId>,
+    /// Only of this modality.
+    #[param(inline)]
     modality: Option<Modality>,
+    /// Only with this verdict.
+    #[param(inline)]
     verdict: Option<Verdict>,
+    /// Only made at this time or later: RFC 3339, or a date (UTC).
+    #[param(format = "date")]
     from: Option<String>,
+    /// Only made before this time: RFC 3339, or a date (UTC).
+    #[param(format = "date")]
     to: Option<String>,
 }
 
@@ -48,14 +64,15 @@ fn time(text: String) -> Result<OffsetDateTime, ServiceError> {
 }
 
 /// How one scan may be asked for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct GetQuery {
-    /// Seconds to wait for the scan to end; at most the wait budget.
+    /// Seconds to wait for the scan to end; at most the wait budget, 25 unless configured.
     wait: Option<u64>,
 }
 
 /// A page of scans.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ListAnswer {
     scans: Vec<ScanSummary>,
     limit: usize,
@@ -66,8 +83,8 @@ pub struct ListAnswer {
 }
 
 /// A scan in a list.
-#[derive(Debug, Serialize)]
-struct ScanSummary {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ScanSummary {
     id: String,
     modality: String,
     status: String,
@@ -78,20 +95,28 @@ struct ScanSummary {
     latency_ms: u64,
     model_pack: String,
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = "date-time")]
     created_at: OffsetDateTime,
 }
 
 /// A scan, whole: the answer of detect, and the two members that only history has.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ScanAnswer {
     #[serde(flatten)]
     report: ScanReport,
     result_json: Details,
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = "date-time")]
     created_at: OffsetDateTime,
 }
 
-/// The account's scans, newest first.
+/// List your scans, newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/scans",
+    params(ListQuery),
+    responses((status = 200, description = "A page of scans.", body = ListAnswer), ReadErrors)
+)]
 pub async fn list(
     State(app): State<App>,
     Caller(account): Caller,
@@ -110,7 +135,15 @@ pub async fn list(
     }))
 }
 
-/// One scan. An id that is none, or another account's, is not found.
+/// Get one scan, whole.
+///
+/// An id that is none, or another account's, is not found.
+#[utoipa::path(
+    get,
+    path = "/v1/scans/{id}",
+    params(("id" = String, Path, description = "The scan's id.", format = "uuid"), GetQuery),
+    responses((status = 200, description = "The scan as it stands.", body = ScanAnswer), ReadErrors, NoSuchScan)
+)]
 pub async fn get(
     State(app): State<App>,
     Caller(account): Caller,
@@ -126,7 +159,15 @@ pub async fn get(
     Ok(Json(ScanAnswer { report, result_json, created_at: scan.created_at }))
 }
 
-/// Erases a scan: 204, and 404 from then on.
+/// Erase a scan.
+///
+/// From then on it is not found. What it cost stays spent.
+#[utoipa::path(
+    delete,
+    path = "/v1/scans/{id}",
+    params(("id" = String, Path, description = "The scan's id.", format = "uuid")),
+    responses((status = 204, description = "It is gone."), ReadErrors, NoSuchScan)
+)]
 pub async fn erase(
     State(app): State<App>,
     Caller(account): Caller,
@@ -141,9 +182,24 @@ fn scan_id(path: Result<Path<String>, PathRejection>) -> Result<ScanId, ServiceE
     id.parse().map_err(|_| ServiceError::NotFound)
 }
 
-/// Alive, and judging by which pack. Needs no key.
-pub async fn health(State(app): State<App>) -> Json<Value> {
-    Json(json!({ "status": "ok", "model_pack": app.model_pack }))
+/// What `GET /healthz` answers.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Health {
+    /// Always `ok`.
+    status: &'static str,
+    /// The pack that judges: name and version.
+    model_pack: String,
+}
+
+/// Ask whether the API is alive, and by which pack it judges. Needs no key.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    security(()),
+    responses((status = 200, description = "It is.", body = Health))
+)]
+pub async fn health(State(app): State<App>) -> Json<Health> {
+    Json(Health { status: "ok", model_pack: app.model_pack })
 }
 
 impl ScanSummary {

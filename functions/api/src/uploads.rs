@@ -4,16 +4,44 @@ use crate::App;
 use crate::error::ApiError;
 use crate::extract::{AdmittedCaller, LimitedBody, Uploading, Wishes};
 use crate::headers;
+use crate::openapi::{UploadBody, WriteErrors};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use cloud::uploads::PERMISSION;
 use cloud::{Answer, Permission};
-use serde_json::json;
+use serde::Serialize;
 use service::{Done, Fingerprint, ServiceError, UploadRequest};
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
 
+/// How to send the file.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UploadAnswer {
+    /// Scan it with this.
+    #[schema(format = "uuid")]
+    upload_id: String,
+    /// Always `PUT`.
+    method: &'static str,
+    /// Where to send it.
+    url: String,
+    /// Headers that must be sent with it.
+    headers: BTreeMap<String, String>,
+    /// Seconds that the permission holds.
+    expires_in: u64,
+}
+
+/// Ask for permission to upload a big file.
+///
 /// Permits the upload of one file, and says how to send it.
+#[utoipa::path(
+    post,
+    path = "/v1/uploads",
+    params(Wishes),
+    request_body = UploadBody,
+    responses((status = 201, description = "How to send the file.", body = UploadAnswer), WriteErrors)
+)]
 pub async fn create(
     State(app): State<App>,
     AdmittedCaller { account, rate, .. }: AdmittedCaller<Uploading>,
@@ -41,12 +69,12 @@ pub async fn create(
 }
 
 fn describe(permission: &Permission) -> Response {
-    let body = json!({
-        "upload_id": permission.id.to_string(),
-        "method": "PUT",
-        "url": permission.url,
-        "headers": permission.headers,
-        "expires_in": PERMISSION.as_secs(),
-    });
+    let body = UploadAnswer {
+        upload_id: permission.id.to_string(),
+        method: "PUT",
+        url: permission.url.clone(),
+        headers: permission.headers.clone(),
+        expires_in: PERMISSION.as_secs(),
+    };
     (StatusCode::CREATED, Json(body)).into_response()
 }

@@ -3,15 +3,17 @@
 use crate::App;
 use crate::error::ApiError;
 use crate::extract::Caller;
+use crate::openapi::ReadErrors;
 use axum::Json;
 use axum::extract::State;
 use cloud::MonthUse;
 use serde::Serialize;
 use service::Statement;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
 /// What the account has used and owes. Amounts are decimal strings of US dollars.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct UsageAnswer {
     plan: String,
     scans: Scans,
@@ -22,24 +24,27 @@ pub struct UsageAnswer {
 }
 
 /// Against the quota of the current month.
-#[derive(Debug, Serialize)]
-struct Scans {
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Scans {
     used: u64,
     /// `null` is unlimited.
     limit: Option<u64>,
     remaining: Option<u64>,
     #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = "date-time")]
     resets_at: OffsetDateTime,
 }
 
-#[derive(Debug, Serialize)]
-struct Price {
+/// What scans cost that are paid for one by one.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Price {
     unit_price_usd: String,
     spend_cap_usd: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct Month {
+/// A month (UTC).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Month {
     month: String,
     scans: u64,
     /// `null` for plans with a flat price.
@@ -47,13 +52,21 @@ struct Month {
     days: Vec<Day>,
 }
 
-#[derive(Debug, Serialize)]
-struct Day {
+/// A day (UTC) with scans.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Day {
     date: String,
     scans: u64,
 }
 
-/// The account's use by month and day.
+/// See what the account has used.
+///
+/// Scans used and left, and what they cost, by month and day.
+#[utoipa::path(
+    get,
+    path = "/v1/usage",
+    responses((status = 200, description = "The account's use.", body = UsageAnswer), ReadErrors)
+)]
 pub async fn get(State(app): State<App>, Caller(account): Caller) -> Result<Json<UsageAnswer>, ApiError> {
     let statement = app.statements.of(&account, OffsetDateTime::now_utc()).await?;
     Ok(Json(UsageAnswer::new(&statement)))

@@ -12,7 +12,7 @@ use detectors::image::Limits;
 use engine::Engine;
 use fetch::{AddressPolicy, FetchLimits, Fetcher, SystemResolver};
 use scan::{Account, Pack, Plan};
-use service::{DetectSettings, Inference, Recorder};
+use service::{DetectSettings, Inference, Rates, Recorder};
 use std::io::Write;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -39,6 +39,9 @@ pub struct Serve {
     /// How long a job that a worker took and did not finish stays hidden from other workers.
     #[arg(long, value_name = "S", default_value_t = 120, env = "TRUTHLENS_VISIBILITY_TIMEOUT_SECONDS")]
     visibility_timeout_seconds: u64,
+    /// Requests a minute and account to each endpoint, instead of the documented 60 (batches: 10); for tests.
+    #[arg(long, value_name = "N", env = "TRUTHLENS_RATE_LIMIT")]
+    rate_limit: Option<u64>,
     /// The largest image that is decoded, in pixels.
     #[arg(long, value_name = "N", default_value_t = scan::image::MAX_PIXELS, env = "TRUTHLENS_MAX_IMAGE_PIXELS")]
     max_image_pixels: u64,
@@ -96,7 +99,8 @@ impl Serve {
     fn app(&self, installation: &Installation, pack: Arc<Pack>) -> App {
         let deadline = Duration::from_secs(self.scan_deadline_seconds);
         let images = Limits { max_pixels: self.max_image_pixels, ..Limits::default() };
-        let settings = DetectSettings { deadline, images, ..DetectSettings::default() };
+        let rates = self.rate_limit.map_or_else(Rates::default, |n| Rates { detect: n, batch: n, uploads: n });
+        let settings = DetectSettings { rates, deadline, images };
         let fetcher = Fetcher::new(self.fetch_allow.clone(), Arc::new(SystemResolver), FetchLimits::default());
         let budget = Duration::from_millis(self.wait_budget_ms);
         App::new(
