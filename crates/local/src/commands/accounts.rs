@@ -1,10 +1,10 @@
 //! `truthlens accounts`: what accounts pay for, with or without a running server.
 
-use super::{DataArgs, with_tables};
+use super::{AccountArgs, with_tables};
 use crate::installation::Installation;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
-use scan::{Account, AccountId, Plan, Usd};
+use scan::{Account, Plan, Usd};
 
 /// Show accounts and change their plans: an operator's command.
 ///
@@ -32,15 +32,6 @@ enum Action {
         #[arg(long, value_name = "USD")]
         spend_cap: Option<Usd>,
     },
-}
-
-#[derive(Args)]
-struct AccountArgs {
-    /// The account's name.
-    #[arg(long, value_name = "NAME")]
-    account: AccountId,
-    #[command(flatten)]
-    data: DataArgs,
 }
 
 /// A plan as the command line names it.

@@ -1,7 +1,7 @@
 //! `truthlens keys`: API keys, with or without a running server.
 
 use super::accounts::PlanArg;
-use super::{DataArgs, with_tables};
+use super::{AccountArgs, with_tables};
 use crate::installation::Installation;
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
@@ -41,15 +41,6 @@ enum Action {
         /// The key's id.
         key: String,
     },
-}
-
-#[derive(Args)]
-struct AccountArgs {
-    /// The account's name: 1 to 64 letters, digits, dots, dashes or underscores.
-    #[arg(long, value_name = "NAME")]
-    account: AccountId,
-    #[command(flatten)]
-    data: DataArgs,
 }
 
 impl Keys {

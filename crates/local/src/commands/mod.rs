@@ -13,7 +13,7 @@ use crate::installation::Installation;
 use anyhow::{Context, Result};
 use clap::Args;
 use engine::{Device, Engine};
-use scan::Pack;
+use scan::{AccountId, Pack};
 use service::Judge;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,6 +30,16 @@ impl DataArgs {
     fn data(&self) -> DataDir {
         DataDir::new(&self.data_dir)
     }
+}
+
+/// An account, for the commands that are about one.
+#[derive(Args, Clone)]
+struct AccountArgs {
+    /// The account's name: 1 to 64 letters, digits, dots, dashes or underscores.
+    #[arg(long, value_name = "NAME")]
+    account: AccountId,
+    #[command(flatten)]
+    data: DataArgs,
 }
 
 /// The model pack, for the commands that judge.
