@@ -118,8 +118,9 @@ pub struct UploadedImageBody {
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "describes what service::BatchRequest parses")]
 pub struct BatchBody {
+    /// Each is what `POST /v1/detect` takes; one that is not is refused alone.
     #[schema(min_items = 1, max_items = 100)]
-    items: Vec<DetectBody>,
+    items: Vec<serde_json::Value>,
 }
 
 /// What `POST /v1/uploads` takes.
