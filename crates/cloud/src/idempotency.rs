@@ -7,7 +7,6 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue as Value, ReturnValuesOnConditionCheckFailure};
 use scan::{AccountId, ErrorCode, ScanId};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 use time::{Duration, OffsetDateTime};
 
 /// How long an answer is remembered.
@@ -134,11 +133,12 @@ impl Idempotency {
 
     /// Forgets a key whose request was refused: nothing happened, so it may be tried again.
     pub async fn release(&self, account: &AccountId, key: &str) -> Result<(), CloudError> {
-        let key = HashMap::from([
-            ("pk".to_owned(), Value::S(account.to_string())),
-            ("sk".to_owned(), Value::S(key.to_owned())),
-        ]);
-        let delete = self.client.delete_item().table_name(&self.table).set_key(Some(key));
+        let delete = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .key("pk", Value::S(account.to_string()))
+            .key("sk", Value::S(key.to_owned()));
         delete.send().await.map(drop).map_err(CloudError::of("release idempotency key"))
     }
 }

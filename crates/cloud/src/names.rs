@@ -28,8 +28,8 @@ pub struct Names {
 pub struct NamesError(pub String);
 
 impl Names {
-    /// Reads `TABLE_ACCOUNTS`, `TABLE_KEYS`, `TABLE_USAGE`, `TABLE_SCANS`, `TABLE_IDEMPOTENCY`, `BUCKET_PARKING`, and `QUEUE_<STAGE>` for
-    /// each neural stage that has a queue.
+    /// Reads `TABLE_ACCOUNTS`, `TABLE_KEYS`, `TABLE_USAGE`, `TABLE_SCANS`, `TABLE_IDEMPOTENCY`, `BUCKET_PARKING`,
+    /// and `QUEUE_<STAGE>` for each neural stage that has a queue.
     pub fn from_env(variable: impl Fn(&str) -> Option<String>) -> Result<Self, NamesError> {
         let required = |name: &str| variable(name).ok_or_else(|| NamesError(name.to_owned()));
         let queue = |stage: Stage| Some((stage, variable(&queue_variable(stage))?));

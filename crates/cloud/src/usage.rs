@@ -16,6 +16,8 @@ use time::{Duration, OffsetDateTime};
 const MONTH: &str = "month#";
 /// What the attributes of days begin with.
 const DAY: &str = "day_";
+/// Counts `:scans` for the month and for its `#day`: whatever changes one changes the other.
+const COUNT: &str = "ADD used :scans, #day :scans";
 
 /// Quota and rate counters.
 #[derive(Debug, Clone)]
@@ -146,7 +148,7 @@ impl Usage {
                     .table_name(&self.table)
                     .key("pk", Value::S(account.to_string()))
                     .key("sk", Value::S(month_key(now)))
-                    .update_expression("ADD used :scans, #day :scans")
+                    .update_expression(COUNT)
                     .expression_attribute_names("#day", day_attribute(now))
                     .expression_attribute_values(":scans", number(scans))
                     .return_values(ReturnValue::AllNew);
@@ -173,7 +175,7 @@ impl Usage {
             .table_name(&self.table)
             .key("pk", Value::S(account.to_string()))
             .key("sk", Value::S(month_key(reserved_at)))
-            .update_expression("ADD used :scans, #day :scans")
+            .update_expression(COUNT)
             .expression_attribute_names("#day", day_attribute(reserved_at))
             .expression_attribute_values(":scans", Value::N(format!("-{scans}")));
         update.send().await.map_err(CloudError::of("refund quota"))?;
@@ -214,9 +216,9 @@ impl Usage {
             .table_name(&self.table)
             .key("pk", Value::S(account.to_string()))
             .key("sk", Value::S(month_key(reserved_at)))
-            .update_expression("ADD used :minus_one, #day :minus_one")
+            .update_expression(COUNT)
             .expression_attribute_names("#day", day_attribute(reserved_at))
-            .expression_attribute_values(":minus_one", Value::N("-1".to_owned()))
+            .expression_attribute_values(":scans", Value::N("-1".to_owned()))
             .build()
             .map_err(CloudError::of("refund quota"))
     }

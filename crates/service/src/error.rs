@@ -87,6 +87,11 @@ pub enum ServiceError {
 }
 
 impl ServiceError {
+    /// A body, or an item of one, that is not the JSON that the endpoint takes.
+    pub(crate) fn not_json(what: &str, error: &serde_json::Error) -> Self {
+        ServiceError::InvalidRequest(format!("The {what} is not the JSON that this endpoint takes: {error}."))
+    }
+
     /// The documented code.
     pub fn code(&self) -> ErrorCode {
         match self {

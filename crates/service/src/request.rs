@@ -68,9 +68,7 @@ impl DetectRequest {
 
     /// The same from JSON that is part of a larger body.
     pub fn from_json(json: serde_json::Value) -> Result<Self, ServiceError> {
-        Self::of(serde_json::from_value(json).map_err(|e| {
-            ServiceError::InvalidRequest(format!("The item is not the JSON that this endpoint takes: {e}."))
-        })?)
+        Self::of(serde_json::from_value(json).map_err(|e| ServiceError::not_json("item", &e))?)
     }
 
     fn of(body: Body) -> Result<Self, ServiceError> {
@@ -99,9 +97,7 @@ impl Body {
             let unwrapped: Vec<u8> = json.iter().map(|b| if matches!(b, b'\n' | b'\r') { b' ' } else { *b }).collect();
             match serde_json::from_slice::<Body>(&unwrapped) {
                 Ok(body) if body.modality.as_ref().is_some_and(|modality| modality == "image") => Ok(body),
-                _ => Err(ServiceError::InvalidRequest(format!(
-                    "The body is not the JSON that this endpoint takes: {error}."
-                ))),
+                _ => Err(ServiceError::not_json("body", &error)),
             }
         })
     }

@@ -1,7 +1,7 @@
 //! `POST /v1/detect/batch`.
 
 use crate::App;
-use crate::error::ApiError;
+use crate::error::{ApiError, answer};
 use crate::extract::{AdmittedCaller, Batching, LimitedBody, Wishes};
 use crate::headers;
 use crate::openapi::{BatchBody, WriteErrors};
@@ -69,25 +69,20 @@ pub async fn batch(
     wishes: Result<Wishes, ApiError>,
     body: Result<LimitedBody, ApiError>,
 ) -> Response {
-    let answer = async move || -> Result<Response, ApiError> {
+    let work = async {
         let (wishes, LimitedBody(body)) = (wishes?, body?);
+        let budget = wishes.wait_budget(&app);
         let (items, quota) = begin(&app, &account, wishes.key, &body).await?;
-        let budget = if wishes.respond_async { Duration::ZERO } else { app.wait_budget };
         let items = wait(&app, items, budget).await?;
         let status = if wishes.respond_async { StatusCode::ACCEPTED } else { StatusCode::OK };
         let mut response = (status, Json(BatchAnswer::new(items))).into_response();
-        match quota {
-            Some(quota) => headers::quota(&mut response, &quota),
-            None => headers::replayed(&mut response),
-        }
+        headers::cost(&mut response, quota.as_ref());
         if wishes.respond_async {
             headers::responded_async(&mut response);
         }
         Ok(response)
     };
-    let mut response = answer().await.unwrap_or_else(IntoResponse::into_response);
-    headers::rate(&mut response, &rate);
-    response
+    answer(rate, work).await
 }
 
 /// Starts the batch, or finds what it came to when it was sent before; that is not charged and has no quota to show.

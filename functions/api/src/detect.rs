@@ -1,7 +1,7 @@
 //! `POST /v1/detect`, and the legacy `POST /api/detect`.
 
 use crate::App;
-use crate::error::ApiError;
+use crate::error::{ApiError, answer};
 use crate::extract::{AdmittedCaller, ImageForm, LimitedBody, Scanning, Wishes};
 use crate::headers;
 use crate::openapi::{DetectBody, ImageFormBody, WriteErrors};
@@ -13,7 +13,6 @@ use cloud::{Answer, QuotaUse};
 use scan::{Account, Scan, ScanReport, Verdict};
 use serde::Serialize;
 use service::{Begun, DetectRequest, Done, Fingerprint, ServiceError};
-use std::time::Duration;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
@@ -45,10 +44,10 @@ pub async fn detect(
     wishes: Result<Wishes, ApiError>,
     body: Result<LimitedBody, ApiError>,
 ) -> Response {
-    let answer = async move || -> Result<Response, ApiError> {
+    let work = async {
         let (wishes, LimitedBody(body)) = (wishes?, body?);
+        let budget = wishes.wait_budget(&app);
         let mut scanned = begin(&app, &account, wishes.key, &body).await?;
-        let budget = if wishes.respond_async { Duration::ZERO } else { app.wait_budget };
         scanned.scan = app.detect.wait(scanned.scan, budget).await?;
         let report = ScanReport::new(&scanned.scan, OffsetDateTime::now_utc());
         let mut response = describe(&scanned, &report, wishes.respond_async);
@@ -57,9 +56,7 @@ pub async fn detect(
         }
         Ok(response)
     };
-    let mut response = answer().await.unwrap_or_else(IntoResponse::into_response);
-    headers::rate(&mut response, &rate);
-    response
+    answer(rate, work).await
 }
 
 async fn begin(
@@ -116,16 +113,14 @@ pub async fn legacy(
     AdmittedCaller { account, rate, .. }: AdmittedCaller<Scanning>,
     form: Result<ImageForm, ApiError>,
 ) -> Response {
-    let answer = async move || -> Result<Response, ApiError> {
+    let work = async {
         let request = DetectRequest::Image(form?.0);
         let Begun { scan, quota } = app.detect.begin(&account, request, OffsetDateTime::now_utc()).await?;
         let scan = app.detect.wait(scan, app.wait_budget).await?;
-        let answer = LegacyAnswer::new(&scan);
-        Ok(describe(&Scanned { scan, quota: Some(quota) }, &answer, false))
+        let legacy = LegacyAnswer::new(&scan);
+        Ok(describe(&Scanned { scan, quota: Some(quota) }, &legacy, false))
     };
-    let mut response = answer().await.unwrap_or_else(IntoResponse::into_response);
-    headers::rate(&mut response, &rate);
-    response
+    answer(rate, work).await
 }
 
 fn describe(Scanned { scan, quota }: &Scanned, answer: &impl Serialize, is_async: bool) -> Response {
@@ -136,9 +131,6 @@ fn describe(Scanned { scan, quota }: &Scanned, answer: &impl Serialize, is_async
         headers::location(&mut response, scan.id);
         headers::retry_after(&mut response, 1);
     }
-    match quota {
-        Some(quota) => headers::quota(&mut response, quota),
-        None => headers::replayed(&mut response),
-    }
+    headers::cost(&mut response, quota.as_ref());
     response
 }

@@ -5,6 +5,7 @@ use crate::openapi::{ErrorBody, ErrorDetail};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use cloud::RateUse;
 use scan::ErrorCode;
 use service::ServiceError;
 
@@ -47,6 +48,13 @@ impl From<ServiceError> for ApiError {
 /// Ends a message as people end theirs: libraries' errors have no full stop.
 fn sentence(message: String) -> String {
     if message.ends_with('.') { message } else { message + "." }
+}
+
+/// Does a request's work and answers with what comes of it, telling of the rate limit in either case.
+pub async fn answer(rate: RateUse, work: impl Future<Output = Result<Response, ApiError>>) -> Response {
+    let mut response = work.await.unwrap_or_else(IntoResponse::into_response);
+    headers::rate(&mut response, &rate);
+    response
 }
 
 fn status(code: ErrorCode) -> StatusCode {

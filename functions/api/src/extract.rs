@@ -11,6 +11,7 @@ use http_body_util::BodyExt;
 use scan::Account;
 use service::{IdempotencyKey, ImageSource, ServiceError};
 use std::marker::PhantomData;
+use std::time::Duration;
 use utoipa::IntoParams;
 
 /// The largest body that is read, in bytes: an image of 20 MiB in base64, its line breaks, and the JSON around it. A
@@ -81,6 +82,13 @@ pub struct Wishes {
     /// `respond-async` (RFC 7240, section 4.1): not to wait for the end of scans.
     #[param(rename = "Prefer", value_type = Option<String>)]
     pub respond_async: bool,
+}
+
+impl Wishes {
+    /// How long to wait for scans.
+    pub fn wait_budget(&self, app: &App) -> Duration {
+        if self.respond_async { Duration::ZERO } else { app.wait_budget }
+    }
 }
 
 impl FromRequestParts<App> for Wishes {

@@ -20,6 +20,14 @@ pub fn rate(response: &mut Response, rate: &RateUse) {
     put(response, HeaderName::from_static("ratelimit-reset"), rate.reset_seconds);
 }
 
+/// What an answer cost: the quota since, or for a repeated answer, which costs nothing, that it is one.
+pub fn cost(response: &mut Response, charged: Option<&QuotaUse>) {
+    match charged {
+        Some(quota) => self::quota(response, quota),
+        None => replayed(response),
+    }
+}
+
 /// `X-Quota-Limit` and `X-Quota-Remaining` (`unlimited` where there is none), `X-Quota-Used`, and `X-Quota-Reset`
 /// (Unix seconds).
 pub fn quota(response: &mut Response, quota: &QuotaUse) {

@@ -1,7 +1,7 @@
 //! `POST /v1/uploads`.
 
 use crate::App;
-use crate::error::ApiError;
+use crate::error::{ApiError, answer};
 use crate::extract::{AdmittedCaller, LimitedBody, Uploading, Wishes};
 use crate::headers;
 use crate::openapi::{UploadBody, WriteErrors};
@@ -48,12 +48,12 @@ pub async fn create(
     wishes: Result<Wishes, ApiError>,
     body: Result<LimitedBody, ApiError>,
 ) -> Response {
-    let answer = async move || -> Result<Response, ApiError> {
+    let work = async {
         let (wishes, LimitedBody(body)) = (wishes?, body?);
-        let work = async { app.upload.permit(&account, &UploadRequest::parse(&body)?).await };
+        let permit = async { app.upload.permit(&account, &UploadRequest::parse(&body)?).await };
         let remembered = |permission: &Permission| Answer::Upload(permission.clone());
         let fingerprint = Fingerprint::of("/v1/uploads", &body);
-        match app.once.run(&account.id, wishes.key, fingerprint, work, remembered).await? {
+        match app.once.run(&account.id, wishes.key, fingerprint, permit, remembered).await? {
             Done::Now(permission) => Ok(describe(&permission)),
             Done::Before(Answer::Upload(permission)) => {
                 let mut response = describe(&permission);
@@ -63,9 +63,7 @@ pub async fn create(
             Done::Before(_) => Err(ServiceError::IdempotencyMismatch.into()),
         }
     };
-    let mut response = answer().await.unwrap_or_else(IntoResponse::into_response);
-    headers::rate(&mut response, &rate);
-    response
+    answer(rate, work).await
 }
 
 fn describe(permission: &Permission) -> Response {
