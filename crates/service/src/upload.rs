@@ -2,8 +2,8 @@
 
 use crate::ServiceError;
 use cloud::{Permission, Uploads};
-use scan::Account;
 use scan::image::MAX_BYTES;
+use scan::{Account, AccountId};
 use serde::Deserialize;
 
 /// The media types of the formats that are read (IANA media type registry).
@@ -49,6 +49,12 @@ impl Upload {
     /// Files go to `uploads`.
     pub fn new(uploads: Uploads) -> Self {
         Self { uploads }
+    }
+
+    /// Where files are sent to: scheme and host of every permission's URL.
+    pub async fn origin(&self) -> Result<String, ServiceError> {
+        let permission = self.uploads.permit(&AccountId::nobody(), MEDIA_TYPES[0], 1).await?;
+        Ok(permission.url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/"))
     }
 
     /// Permits one file.
