@@ -1,6 +1,6 @@
 //! What accounts pay for, and what they want done with content.
 
-use crate::ServiceError;
+use crate::{ServiceError, json};
 use cloud::Accounts;
 use scan::{Account, AccountId, Moderation, Plan, Probability, Usd};
 use serde::Deserialize;
@@ -36,7 +36,7 @@ impl PlanChange {
 
     /// Parses JSON: `{"plan": "pay_as_you_go", "spend_cap_usd": "20.00"}`.
     pub fn parse(json: &[u8]) -> Result<Self, ServiceError> {
-        let body: PlanBody = serde_json::from_slice(json).map_err(|e| ServiceError::not_json("body", &e))?;
+        let body: PlanBody = json::body(json)?;
         let missing = || ServiceError::InvalidRequest("`plan` is missing.".to_owned());
         let cap = body.spend_cap_usd.map(|cap| cap.parse()).transpose();
         let cap = cap.map_err(|e| ServiceError::InvalidRequest(format!("`spend_cap_usd`: {e}.")))?;
@@ -44,12 +44,13 @@ impl PlanChange {
     }
 }
 
-/// Parses the JSON of moderation thresholds: `{"flag": 0.7, "reject": 0.95}`; `null` or nothing is none.
+/// Parses the JSON of moderation thresholds: `{"flag": 0.7, "reject": 0.95}`; `null` or nothing is none. Kept to four
+/// decimals, since DynamoDB has no number as small as JSON has.
 pub fn parse_moderation(json: &[u8]) -> Result<Moderation, ServiceError> {
-    let body: ModerationBody = serde_json::from_slice(json).map_err(|e| ServiceError::not_json("body", &e))?;
+    let body: ModerationBody = json::body(json)?;
     let threshold = |name: &str, value: Option<f64>| {
         let wrong = |_| ServiceError::InvalidRequest(format!("`{name}` must be a number from 0 to 1."));
-        value.map(Probability::new).transpose().map_err(wrong)
+        value.map(|value| Probability::new((value * 1e4).round() / 1e4)).transpose().map_err(wrong)
     };
     Moderation::new(threshold("flag", body.flag)?, threshold("reject", body.reject)?)
         .map_err(|e| ServiceError::InvalidRequest(format!("{e}.")))
@@ -110,6 +111,7 @@ mod tests {
         let parse = |json: &str| parse_moderation(json.as_bytes());
         assert_eq!(parse(r#"{"flag":null}"#).unwrap(), Moderation::default());
         assert_eq!(parse(r#"{"flag":0.7,"reject":1}"#).unwrap().flag(), Probability::new(0.7).ok());
+        assert_eq!(parse(r#"{"flag":2.2e-313}"#).unwrap().flag(), Probability::new(0.0).ok());
         for wrong in [r#"{"flag":1.5}"#, r#"{"flag":"0.5"}"#, r#"{"flag":0.9,"reject":0.1}"#, "[0.1]", "null"] {
             assert!(matches!(parse(wrong), Err(ServiceError::InvalidRequest(_))), "{wrong}");
         }

@@ -1,6 +1,6 @@
 //! An account's API keys.
 
-use crate::ServiceError;
+use crate::{ServiceError, json};
 use cloud::{ApiKey, KeyInfo, Keys};
 use scan::{AccountId, KeyId};
 use serde::Deserialize;
@@ -20,7 +20,7 @@ impl KeyName {
 
     /// Parses JSON: `{"name": "…"}`.
     pub fn parse(json: &[u8]) -> Result<Self, ServiceError> {
-        let body: Body = serde_json::from_slice(json).map_err(|e| ServiceError::not_json("body", &e))?;
+        let body: Body = json::body(json)?;
         let name = body.name.unwrap_or_default().trim().to_owned();
         let length = name.chars().count();
         if !(1..=Self::MAX_LENGTH).contains(&length) || name.chars().any(char::is_control) {

@@ -10,6 +10,7 @@ pub mod examine;
 pub mod history;
 #[cfg(feature = "engine")]
 pub mod inference;
+mod json;
 #[cfg(feature = "engine")]
 pub mod judge;
 pub mod key_ring;

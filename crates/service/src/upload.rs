@@ -1,6 +1,6 @@
 //! Permission to upload a big file before asking for its scan.
 
-use crate::ServiceError;
+use crate::{ServiceError, json};
 use cloud::{Permission, Uploads};
 use scan::image::MAX_BYTES;
 use scan::{Account, AccountId};
@@ -26,7 +26,7 @@ impl UploadRequest {
     /// Parses JSON: `content_type`, a media type of an image format that is read, and `content_length` in bytes.
     pub fn parse(json: &[u8]) -> Result<Self, ServiceError> {
         let invalid = |message: String| ServiceError::InvalidRequest(message);
-        let body: Body = serde_json::from_slice(json).map_err(|e| ServiceError::not_json("body", &e))?;
+        let body: Body = json::body(json)?;
         let wanted = body.content_type.unwrap_or_default().to_lowercase();
         let media_type = MEDIA_TYPES.into_iter().find(|media_type| *media_type == wanted);
         let media_type =

@@ -20,6 +20,7 @@ pub mod usage;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::response::Redirect;
 use axum::routing::{delete, get, post, put};
 use cloud::{Accounts, Clients, Idempotency, Jobs, Keys, Names, Parking, Pepper, Scans, Uploads, Usage};
 use error::ApiError;
@@ -83,6 +84,9 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/healthz", get(scans::health))
         .route("/openapi.json", get(openapi::json))
+        .route("/", get(async || Redirect::temporary("/dashboard")))
+        .route("/dashboard", get(pages::dashboard))
+        .route("/dashboard/{file}", get(pages::dashboard_file))
         .route("/docs", get(pages::docs))
         .route("/docs.js", get(pages::docs_file))
         .route("/docs.css", get(pages::docs_file))
