@@ -11,12 +11,12 @@ row's source out. Metadata is not fitted: the files carry none. Its numbers are 
 """
 
 import argparse
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
 from calibrate import calibration_error, fit, labels_of, log_loss, logit, predict, sigmoid, stage_toml
+from pictures import weights
 from texts import ranking, read_jsonl
 
 STRENGTHS = (0.001, 0.01, 0.1, 1.0)
@@ -37,13 +37,8 @@ NEUTRAL = 0.5
 
 
 def weights_of(rows):
-    """Sample weights of mean 1: labels alike, within them a source counts the root of its size."""
-    sizes = Counter((row["label"], row["source"]) for row in rows)
-    totals = Counter()
-    for row in rows:
-        totals[row["label"]] += sizes[row["label"], row["source"]] ** -0.5
-    weights = np.array([sizes[r["label"], r["source"]] ** -0.5 / totals[r["label"]] for r in rows])
-    return weights / weights.mean()
+    """Sample weights of mean 1, in the proportions in which training draws."""
+    return weights(rows) * len(rows)
 
 
 def matrix(rows, stage, features):
@@ -53,11 +48,11 @@ def matrix(rows, stage, features):
 
 def without_own_source(rows, x, strength):
     """Probabilities [n], each from a fit without the row's source."""
-    y, weights, out = labels_of(rows), weights_of(rows), np.zeros(len(rows))
+    y, weight, out = labels_of(rows), weights_of(rows), np.zeros(len(rows))
     sources = np.array([row["source"] for row in rows])
     for source in set(sources):
         held = sources == source
-        out[held] = predict(fit(x[~held], y[~held], weights[~held], strength, False), x[held])
+        out[held] = predict(fit(x[~held], y[~held], weight[~held], strength, False), x[held])
     return out
 
 
@@ -104,9 +99,9 @@ def main():
     train, dev = read_jsonl(args.train), [row for row in read_jsonl(args.dev) if "classifier" in row]
 
     spectral = sorted(train[0]["frequency"])
-    x, y, weights = matrix(train, "frequency", spectral), labels_of(train), weights_of(train)
-    losses = {c: log_loss(without_own_source(train, x, c), y, weights) for c in STRENGTHS}
-    frequency = fit(x, y, weights, min(losses, key=losses.get), False)
+    x, y, weight = matrix(train, "frequency", spectral), labels_of(train), weights_of(train)
+    losses = {c: log_loss(without_own_source(train, x, c), y, weight) for c in STRENGTHS}
+    frequency = fit(x, y, weight, min(losses, key=losses.get), False)
     spectrum = predict(frequency, matrix(dev, "frequency", spectral))
     print_table(f"frequency, strength {min(losses, key=losses.get)}", dev, spectrum, spectrum)
 

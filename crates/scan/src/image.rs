@@ -89,23 +89,25 @@ impl Provenance {
     /// intact C2PA manifest that declares one. A manifest that does not match its content proves nothing.
     pub fn proves_ai(&self) -> bool {
         let declared = self.source_type.as_ref().is_some_and(SourceType::is_ai_generated);
-        self.ai_tool.is_some() || declared || self.intact_c2pa().is_some_and(C2pa::declares_ai)
+        self.ai_tool.is_some() || declared || self.declaring_c2pa().is_some()
     }
 
     /// The name of the AI signature, for `ai_tool_signature`: the tool, or the kind of declaration.
     pub fn ai_signature(&self) -> Option<&str> {
         let declared = || self.source_type.as_ref().filter(|s| s.is_ai_generated()).map(|_| "XMP DigitalSourceType");
-        let manifest = || {
-            let c2pa = self.intact_c2pa().filter(|c2pa| c2pa.declares_ai())?;
-            Some(c2pa.claim_generator.as_deref().unwrap_or("C2PA"))
-        };
+        let manifest = || Some(self.declaring_c2pa()?.claim_generator.as_deref().unwrap_or("C2PA"));
         self.ai_tool.as_deref().or_else(manifest).or_else(declared)
     }
 
     /// The generator that the file names, for `attribution`.
     pub fn generator(&self) -> Option<&str> {
-        let manifest = || self.intact_c2pa().filter(|c2pa| c2pa.declares_ai())?.claim_generator.as_deref();
+        let manifest = || self.declaring_c2pa()?.claim_generator.as_deref();
         self.ai_tool.as_deref().or_else(manifest)
+    }
+
+    /// The manifest, if it belongs to the content and declares it made by AI.
+    fn declaring_c2pa(&self) -> Option<&C2pa> {
+        self.intact_c2pa().filter(|c2pa| c2pa.declares_ai())
     }
 
     fn intact_c2pa(&self) -> Option<&C2pa> {
@@ -167,17 +169,32 @@ impl C2pa {
         self.source_type.as_ref().is_some_and(SourceType::is_ai_generated)
     }
 
-    /// One word for `c2pa_verdict`: `tampered`, `ai_generated`, `ai_edited`, `captured`, or `no_claim` when the
-    /// manifest says nothing of how the content came about.
-    pub fn verdict(&self) -> &'static str {
+    /// What the manifest comes to.
+    pub fn verdict(&self) -> C2paVerdict {
         match (&self.integrity, &self.source_type) {
-            (Integrity::Tampered, _) => "tampered",
-            (_, Some(source)) if source.is_ai_generated() => "ai_generated",
-            (_, Some(source)) if source.is_ai_edited() => "ai_edited",
-            (_, Some(source)) if source.is_capture() => "captured",
-            _ => "no_claim",
+            (Integrity::Tampered, _) => C2paVerdict::Tampered,
+            (_, Some(source)) if source.is_ai_generated() => C2paVerdict::AiGenerated,
+            (_, Some(source)) if source.is_ai_edited() => C2paVerdict::AiEdited,
+            (_, Some(source)) if source.is_capture() => C2paVerdict::Captured,
+            _ => C2paVerdict::NoClaim,
         }
     }
+}
+
+/// What a manifest comes to, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum C2paVerdict {
+    /// It does not belong to this content, whatever it says.
+    Tampered,
+    /// It declares the content made by a model.
+    AiGenerated,
+    /// It declares the content edited with one.
+    AiEdited,
+    /// It declares the content captured by a device.
+    Captured,
+    /// It says nothing of how the content came about.
+    NoClaim,
 }
 
 /// Whether a manifest and its content belong together; the worse, the greater.
@@ -297,11 +314,11 @@ mod tests {
         let tampered = says(Integrity::Tampered, "trainedAlgorithmicMedia");
         assert!(!tampered.proves_ai());
         assert_eq!(tampered.generator(), None);
-        assert_eq!(tampered.c2pa.unwrap().verdict(), "tampered");
+        assert_eq!(tampered.c2pa.unwrap().verdict(), C2paVerdict::Tampered);
         assert!(!says(Integrity::Intact, "algorithmicMedia").proves_ai());
-        assert_eq!(c2pa(Integrity::Intact, "compositeWithTrainedAlgorithmicMedia").verdict(), "ai_edited");
-        assert_eq!(c2pa(Integrity::Intact, "digitalCapture").verdict(), "captured");
-        assert_eq!(c2pa(Integrity::Intact, "").verdict(), "no_claim");
+        assert_eq!(c2pa(Integrity::Intact, "compositeWithTrainedAlgorithmicMedia").verdict(), C2paVerdict::AiEdited);
+        assert_eq!(c2pa(Integrity::Intact, "digitalCapture").verdict(), C2paVerdict::Captured);
+        assert_eq!(c2pa(Integrity::Intact, "").verdict(), C2paVerdict::NoClaim);
     }
 
     #[test]

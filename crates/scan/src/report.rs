@@ -1,6 +1,6 @@
 //! A scan as users read it: the documented JSON, field for field.
 
-use crate::image::{C2pa, Integrity, Trust};
+use crate::image::{C2pa, C2paVerdict, Integrity, Trust};
 use crate::{Failure, ImageFacts, Modality, Outcome, Probability, Scan, Segment, Stage, State, Verdict, Warning};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -96,7 +96,7 @@ pub struct ImageFeatures {
     /// The AI signature in the metadata.
     pub ai_tool_signature: Option<String>,
     /// What the C2PA manifest comes to; `null` without one. See [`C2pa::verdict`].
-    pub c2pa_verdict: Option<&'static str>,
+    pub c2pa_verdict: Option<C2paVerdict>,
     /// How steadily the spectrum falls, 0 to 1.
     pub fft_smoothness: Option<f64>,
     /// How strong a grid the spectrum shows, 0 to 1.
@@ -353,11 +353,15 @@ fn found_in_metadata(image: &ImageFacts) -> Option<String> {
     let manifest = provenance.c2pa.as_ref();
     let by = manifest.and_then(|c2pa| c2pa.claim_generator.as_ref()).map(|g| format!(" by {g}")).unwrap_or_default();
     match manifest.map(C2pa::verdict) {
-        Some("ai_generated") => return Some(format!("Its C2PA manifest{by} declares it made by a trained model.")),
-        Some("ai_edited") => {
+        Some(C2paVerdict::AiGenerated) => {
+            return Some(format!("Its C2PA manifest{by} declares it made by a trained model."));
+        }
+        Some(C2paVerdict::AiEdited) => {
             return Some(format!("Its C2PA manifest{by} declares parts of it made by a trained model."));
         }
-        Some("tampered") => return Some("Its C2PA manifest does not match the image and was ignored.".to_owned()),
+        Some(C2paVerdict::Tampered) => {
+            return Some("Its C2PA manifest does not match the image and was ignored.".to_owned());
+        }
         _ => {}
     }
     match &provenance.source_type {

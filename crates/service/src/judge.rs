@@ -55,8 +55,12 @@ impl Judge {
     }
 
     /// Judges an image file: every stage, or `only` one.
-    pub async fn image(&self, file: &[u8], only: Option<Stage>) -> Result<Judged, JudgeError> {
-        self.finish(examine::image(&self.pack, file, &Limits::default(), OffsetDateTime::now_utc())?, only).await
+    pub async fn image(&self, file: Vec<u8>, only: Option<Stage>) -> Result<Judged, JudgeError> {
+        let pack = self.pack.clone();
+        // Decoding takes long, and would keep one of the runtime's threads from everything else.
+        let examine = move || examine::image(&pack, &file, &Limits::default(), OffsetDateTime::now_utc());
+        let examined = tokio::task::spawn_blocking(examine).await.map_err(|_| ServiceError::Stopped)??;
+        self.finish(examined, only).await
     }
 
     async fn finish(&self, examined: Examined, only: Option<Stage>) -> Result<Judged, JudgeError> {

@@ -42,7 +42,7 @@ impl Detect {
                 if content.len() > scan::image::MAX_BYTES {
                     return Err(ServiceError::ImageTooLarge.into());
                 }
-                judge.image(&content, None).await?
+                judge.image(content, None).await?
             }
             None => judge.text(&Text::parse(self.text(content)?)?, None).await?,
         };

@@ -159,7 +159,7 @@ async fn judge_one(
         SampleContent::Image(path) => {
             let file = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
             let file = distortion.apply(file).with_context(|| format!("cannot distort {}", path.display()))?;
-            match judge.image(&file, only).await {
+            match judge.image(file, only).await {
                 Err(JudgeError::Service(ServiceError::Decode(_))) => return Ok((row, sample.genre, BTreeMap::new())),
                 judged => judged?,
             }

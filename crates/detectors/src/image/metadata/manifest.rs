@@ -185,6 +185,7 @@ mod tests {
     use super::*;
     use c2pa::{Builder, EphemeralSigner};
     use image::{ExtendedColorType, ImageEncoder, RgbImage};
+    use scan::image::C2paVerdict;
 
     fn jpeg() -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -224,12 +225,18 @@ mod tests {
     fn a_signed_declaration_is_intact_but_nobodys_until_its_pixels_change() {
         let mut bytes = signed("Any Generator", &[action("c2pa.created", "trainedAlgorithmicMedia")], &[]);
         let c2pa = found(&bytes);
-        assert_eq!((c2pa.integrity, c2pa.trust, c2pa.verdict()), (Integrity::Intact, Trust::Untrusted, "ai_generated"));
+        assert_eq!(
+            (c2pa.integrity, c2pa.trust, c2pa.verdict()),
+            (Integrity::Intact, Trust::Untrusted, C2paVerdict::AiGenerated)
+        );
         assert_eq!(c2pa.claim_generator.as_deref(), Some("Any Generator"));
         let last = bytes.len() - 10;
         bytes[last] ^= 1;
         let c2pa = found(&bytes);
-        assert_eq!((c2pa.integrity, c2pa.verdict(), c2pa.declares_ai()), (Integrity::Tampered, "tampered", true));
+        assert_eq!(
+            (c2pa.integrity, c2pa.verdict(), c2pa.declares_ai()),
+            (Integrity::Tampered, C2paVerdict::Tampered, true)
+        );
         assert_eq!(read(&jpeg(), ImageFormat::Jpeg), None);
     }
 
@@ -240,14 +247,19 @@ mod tests {
         let edited = [r#"{"action": "c2pa.edited"}"#.to_owned()];
         let placed = [action("c2pa.created", "composite")];
         for (actions, ingredients, verdict, by) in [
-            (&[][..], &[("parentOf", &generated[..])][..], "ai_generated", "Generator"),
-            (&edited, &[("parentOf", &generated)], "ai_generated", "Generator"),
-            (&edited, &[("parentOf", &captured)], "captured", "Camera"),
-            (&edited, &[("parentOf", &captured), ("componentOf", &generated)], "ai_edited", "Generator"),
-            (&placed, &[("componentOf", &generated)], "ai_edited", "Generator"),
-            (&placed, &[("componentOf", &captured)], "no_claim", "Editor"),
-            (&[action("c2pa.edited", "trainedAlgorithmicMedia")], &[("parentOf", &captured)], "ai_edited", "Editor"),
-            (&[], &[("componentOf", &generated)], "ai_generated", "Generator"),
+            (&[][..], &[("parentOf", &generated[..])][..], C2paVerdict::AiGenerated, "Generator"),
+            (&edited, &[("parentOf", &generated)], C2paVerdict::AiGenerated, "Generator"),
+            (&edited, &[("parentOf", &captured)], C2paVerdict::Captured, "Camera"),
+            (&edited, &[("parentOf", &captured), ("componentOf", &generated)], C2paVerdict::AiEdited, "Generator"),
+            (&placed, &[("componentOf", &generated)], C2paVerdict::AiEdited, "Generator"),
+            (&placed, &[("componentOf", &captured)], C2paVerdict::NoClaim, "Editor"),
+            (
+                &[action("c2pa.edited", "trainedAlgorithmicMedia")],
+                &[("parentOf", &captured)],
+                C2paVerdict::AiEdited,
+                "Editor",
+            ),
+            (&[], &[("componentOf", &generated)], C2paVerdict::AiGenerated, "Generator"),
         ] {
             let c2pa = found(&signed("Editor", actions, ingredients));
             assert_eq!((c2pa.verdict(), c2pa.claim_generator.as_deref()), (verdict, Some(by)), "{actions:?}");

@@ -19,7 +19,7 @@ mod webp;
 mod xmp;
 
 use blocks::Blocks;
-use scan::image::{ImageFormat, Provenance};
+use scan::image::{C2paVerdict, ImageFormat, Provenance};
 use scan::{Features, Reading, Window};
 use std::panic::catch_unwind;
 
@@ -76,16 +76,16 @@ fn embedded(bytes: &[u8], format: ImageFormat) -> (Provenance, bool) {
 /// - `captured`: a C2PA manifest that is not tampered with declares it captured from real life;
 /// - `tampered_ai`: a C2PA manifest that was tampered with declares it made by AI.
 pub fn reading(provenance: &Provenance) -> Reading {
-    let c2pa = |verdict: &str| provenance.c2pa.as_ref().is_some_and(|c2pa| c2pa.verdict() == verdict);
-    let tampered_ai = c2pa("tampered") && provenance.c2pa.as_ref().is_some_and(|c2pa| c2pa.declares_ai());
+    let c2pa = |verdict: C2paVerdict| provenance.c2pa.as_ref().is_some_and(|c2pa| c2pa.verdict() == verdict);
+    let tampered_ai = c2pa(C2paVerdict::Tampered) && provenance.c2pa.as_ref().is_some_and(|c2pa| c2pa.declares_ai());
     let facts = [
         ("camera", provenance.camera.is_some()),
         ("exposure", provenance.has_exposure),
         ("exif", provenance.has_exif),
         ("software", provenance.software.is_some()),
         ("proven", provenance.proves_ai()),
-        ("ai_edited", c2pa("ai_edited") || provenance.source_type.as_ref().is_some_and(|s| s.is_ai_edited())),
-        ("captured", c2pa("captured")),
+        ("ai_edited", c2pa(C2paVerdict::AiEdited) || provenance.source_type.as_ref().is_some_and(|s| s.is_ai_edited())),
+        ("captured", c2pa(C2paVerdict::Captured)),
         ("tampered_ai", tampered_ai),
     ];
     let features: Features = facts.into_iter().map(|(name, holds)| (name.to_owned(), f64::from(holds))).collect();
