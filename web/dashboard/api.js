@@ -36,7 +36,7 @@ export function showProblem(place, error) {
   const shown = error && error.name !== "AbortError" && error.status !== 401;
   place.hidden = !shown;
   place.replaceChildren(...(shown ? advice(error) : []));
-  if (shown && !(error instanceof ApiError)) console.error(error);
+  if (shown && error.code === undefined) console.error(error); // A fault of this page.
 }
 
 function advice({ code, message, detail }) {

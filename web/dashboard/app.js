@@ -73,7 +73,6 @@ session.onEnd((text) => {
 });
 signIn.addEventListener("click", () => session.signIn(settings));
 document.getElementById("sign-out").addEventListener("click", () => session.signOut(settings));
-addEventListener("hashchange", () => showRoute(true));
 // To the link's target without touching the hash, which is the route.
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
@@ -91,6 +90,7 @@ async function start() {
   }
   if (settings === null) return showWelcome("Sign-in is not configured on this server. Its API works with keys.");
   document.getElementById("development").hidden = !settings.development;
+  addEventListener("hashchange", () => showRoute(true));
   const failure = await session.completeSignIn(settings);
   if (failure) showWelcome(failure);
   else showRoute(false);

@@ -30,6 +30,8 @@ function table(bars, title, noun) {
     element("tr", {}, element("td", {}, name), element("td", { class: "number" }, count(value))));
   return element("table", {},
     element("caption", { class: "unseen" }, title),
-    element("thead", {}, element("tr", {}, element("th", { scope: "col" }, noun), element("th", { scope: "col" }, "Scans"))),
+    element("thead", {}, element("tr", {},
+      element("th", { scope: "col" }, noun),
+      element("th", { scope: "col" }, "Scans"))),
     element("tbody", {}, ...rows));
 }

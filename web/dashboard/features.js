@@ -8,7 +8,7 @@ const TEXT = [
   ["Distinct words", (f) => percent(f.unique_word_ratio)],
   ["Function words", (f) => percent(f.stopword_ratio)],
   ["Words a sentence", (f) => f.avg_sentence_length.toFixed(1)],
-  ["Its variance", (f) => f.sentence_length_variance.toFixed(1)],
+  ["Sentence variance", (f) => f.sentence_length_variance.toFixed(1)],
   ["Character entropy", (f) => `${f.char_entropy.toFixed(2)} bits`],
 ];
 

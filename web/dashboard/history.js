@@ -93,8 +93,8 @@ export async function showOne(signal, id) {
 }
 
 erase.addEventListener("click", async () => {
-  const sure = await confirmed("Erase this scan?", "Its verdict and measurements are gone for good. What it cost stays spent.",
-    "Erase");
+  const lost = "Its verdict and measurements are gone for good. What it cost stays spent.";
+  const sure = await confirmed("Erase this scan?", lost, "Erase");
   if (!sure) return;
   try {
     await call("DELETE", `/v1/scans/${encodeURIComponent(opened)}`);

@@ -20,7 +20,8 @@ export async function show(signal) {
   try {
     const { keys } = await call("GET", "/v1/keys", { signal });
     // Revoked keys say what happened to a program that stopped; they come last.
-    keys.sort((a, b) => Boolean(a.revoked_at) - Boolean(b.revoked_at) || b.created_at.localeCompare(a.created_at));
+    const age = ({ created_at: made }) => Date.parse(made);
+    keys.sort((a, b) => Boolean(a.revoked_at) - Boolean(b.revoked_at) || age(b) - age(a));
     list.replaceChildren(...keys.map(row));
     status.textContent = keys.length ? "" : "No keys yet.";
   } catch (error) {
@@ -41,8 +42,8 @@ function row(key) {
 }
 
 async function revokeKey({ id, name }) {
-  const sure = await confirmed(`Revoke “${name}”?`, "Programs that use it are refused from now on. This cannot be undone.",
-    "Revoke");
+  const lost = "Programs that use it are refused from now on. This cannot be undone.";
+  const sure = await confirmed(`Revoke “${name}”?`, lost, "Revoke");
   if (!sure) return;
   try {
     await call("DELETE", `/v1/keys/${encodeURIComponent(id)}`);

@@ -78,8 +78,10 @@ form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const modality = form.elements.modality.value;
   const content = text.value;
-  const missing = modality === "text" ? (content.trim() ? "" : "Paste a text first.") : chosen ? "" : "Choose an image first.";
-  if (missing) return showProblem(problem, { code: "empty_content", message: missing });
+  if (modality === "text" ? !content.trim() : !chosen) {
+    const message = modality === "text" ? "Paste a text first." : "Choose an image first.";
+    return showProblem(problem, { code: "empty_content", message });
+  }
   showProblem(problem, null);
   button.disabled = true;
   const stop = new AbortController();
