@@ -3,8 +3,9 @@ PYTHON ?= python3
 TRUTHLENS = target/release/truthlens
 CLIENTS = .truthlens/clients
 FUZZ = .truthlens/fuzz
+BROWSER = .truthlens/browser
 
-.PHONY: run test lint build models bench quality openapi fuzz
+.PHONY: run test lint build models bench quality openapi fuzz browser
 
 run: models            ## the product on 127.0.0.1:8080
 	$(TRUTHLENS) serve
@@ -35,6 +36,10 @@ quality: models        ## how good the pack is on labelled texts and images: mak
 fuzz: models $(FUZZ)   ## schemathesis against a live server, by the API's own description
 	PYTHONPATH=$(FUZZ) tests/fuzz.sh $(FUZZ)/bin/schemathesis
 
+browser: models $(BROWSER)  ## the dashboard in headless Chromium
+	command -v chromium >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends chromium; }
+	PYTHONPATH=$(BROWSER) $(PYTHON) -m pytest -q -p no:cacheprovider tests/browser
+
 openapi: build         ## the API's description, after a change of the API
 	$(TRUTHLENS) openapi > functions/api/openapi.json
 
@@ -43,3 +48,6 @@ $(CLIENTS):            # what the documented Python and Node clients import and 
 
 $(FUZZ):
 	$(PYTHON) -m pip install -q --target $@ schemathesis==4.32.5
+
+$(BROWSER):            # drives the browser; installs none
+	$(PYTHON) -m pip install -q --target $@ -r tests/browser/requirements.txt

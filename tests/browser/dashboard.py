@@ -31,7 +31,7 @@ class Dashboard:
 
     def _hear(self, message):
         # The sign-in page and other plain pages are not under test; browsers ask for their icon.
-        if message.type in ("error", "warning") and not message.location["url"].endswith("/favicon.ico"):
+        if message.type in ("error", "warning"):
             self.console.append(f"{message.text} ({message.location['url']})")
 
     def complaints(self):

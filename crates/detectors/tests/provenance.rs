@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests are tests")]
 
 use detectors::image::{metadata, sniff};
-use scan::image::{Integrity, Provenance};
+use scan::image::{C2paVerdict, Integrity, Provenance};
 use std::path::PathBuf;
 
 /// What a row of the index promises of a file, as the words that are wrong about it.
@@ -30,9 +30,9 @@ fn wrong(row: &csv::StringRecord, provenance: &Provenance) -> Vec<String> {
     let declares = |term: &str| c2pa.contains(&format!("dst={term}"));
     let verdict = provenance.c2pa.as_ref().map(|c2pa| c2pa.verdict());
     if integrity.is_some_and(|integrity| integrity != Integrity::Tampered) {
-        check("generated", !declares("trainedAlgorithmicMedia") || verdict == Some("ai_generated"));
-        check("edited", !declares("compositeWith") || verdict == Some("ai_edited"));
-        check("captured", !declares("digitalCapture") || verdict == Some("captured"));
+        check("generated", !declares("trainedAlgorithmicMedia") || verdict == Some(C2paVerdict::AiGenerated));
+        check("edited", !declares("compositeWith") || verdict == Some(C2paVerdict::AiEdited));
+        check("captured", !declares("digitalCapture") || verdict == Some(C2paVerdict::Captured));
     }
     let tool = provenance.ai_tool.as_deref();
     let expected_tool = match (kind, file) {

@@ -141,7 +141,7 @@ async fn page(wanted: Query<Wanted>) -> Response {
     }
     // The form is answered with a redirect, which browsers hold against `form-action` too.
     let policy = format!(
-        "default-src 'none'; style-src 'self'; form-action 'self' {}; base-uri 'none'; frame-ancestors 'none'",
+        "default-src 'none'; style-src 'self'; img-src data:; form-action 'self' {}; base-uri 'none'; frame-ancestors 'none'",
         wanted.redirect_uri
     );
     let mut response = Html(PAGE).into_response();
