@@ -1,9 +1,13 @@
 """ministack, as a process of its own for as long as the rehearsal runs."""
 
+import contextlib
 import os
+import signal
 import socket
+import ssl
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 
@@ -16,19 +20,25 @@ START_SECONDS = 60
 
 
 class Emulator:
-    """With `AUTH`, ministack checks signatures and evaluates IAM policies: the functions run with their roles' permissions,
-    and nothing but these. The rehearsal itself signs as the account's root."""
+    """With `AUTH`, ministack checks signatures and evaluates policies: the functions run with their roles' permissions and
+    nothing but these, and buckets refuse whoever comes without TLS. The rehearsal itself signs as the account's root."""
 
     def __init__(self, log):
         self.log = log
+        self.folder = tempfile.TemporaryDirectory(prefix="rehearsal-")
+        self.certificate = f"{self.folder.name}/ministack-tls/server.crt"
         self.port = free_port()
-        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self.endpoint = f"https://127.0.0.1:{self.port}"
 
     def __enter__(self):
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "ministack"], stdout=log, stderr=subprocess.STDOUT, env=self.environment()
+                [sys.executable, "-m", "ministack"],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self.environment(),
+                start_new_session=True,  # a group, to end it together with the functions that it starts
             )
         try:
             self.wait_until_ready()
@@ -38,12 +48,10 @@ class Emulator:
         return self
 
     def __exit__(self, *_):
-        self.process.terminate()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)  # nothing that it keeps is wanted
+        self.process.wait()
+        self.folder.cleanup()
 
     def environment(self):
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
@@ -51,7 +59,11 @@ class Emulator:
             "AUTH": "true",
             "AWS_ACCESS_KEY_ID": ACCOUNT,
             "AWS_SECRET_ACCESS_KEY": "rehearsal",
-            "AWS_ENDPOINT_URL": self.endpoint,  # handed on to the functions
+            # These two are handed on to the functions.
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "SSL_CERT_FILE": self.certificate,
+            "USE_SSL": "1",
+            "TMPDIR": self.folder.name,
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(self.port),
             "MINISTACK_ACCOUNT_ID": ACCOUNT,
@@ -66,17 +78,23 @@ class Emulator:
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
-                urllib.request.urlopen(f"{self.endpoint}/_ministack/health", timeout=5).read()
+                self.open(f"{self.endpoint}/_ministack/health", timeout=5).read()
                 return
             except OSError:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"ministack did not start; see {self.log}") from None
                 time.sleep(0.2)
 
+    def open(self, request, timeout=60):
+        """`urlopen`, trusting the emulator's certificate."""
+        trust = ssl.create_default_context(cafile=self.certificate)
+        return urllib.request.urlopen(request, timeout=timeout, context=trust)
+
     def client(self, service):
         return boto3.client(
             service,
             endpoint_url=self.endpoint,
+            verify=self.certificate,
             region_name=REGION,
             aws_access_key_id=ACCOUNT,
             aws_secret_access_key="rehearsal",

@@ -5,12 +5,12 @@ import urllib.request
 from .samples import png
 
 
-def run(_, __, api):
+def run(aws, _, api):
     image = png(512)
     status, permission = api.post("/v1/uploads", {"content_type": "image/png", "content_length": len(image)})
     assert status in (200, 201), (status, permission)
     request = urllib.request.Request(permission["url"], image, permission["headers"], method="PUT")
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with aws.open(request) as answer:
         assert answer.status == 200, answer.status
     body = {"modality": "image", "input_type": "upload", "upload_id": permission["upload_id"]}
     status, scan = api.post("/v1/detect", body)
