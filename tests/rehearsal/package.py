@@ -5,6 +5,7 @@ import zipfile
 
 BUCKET = "rehearsal-artifacts"
 CODE = re.compile(r"CodeUri: target/lambda/(\w+)/")
+NESTED = re.compile(r"TemplateURL: (infra/[\w-]+\.yaml)")
 # Functions that judge need the manifest; inference, the whole pack.
 WITH_MANIFEST = {"api", "intake", "finalize"}
 WITH_PACK = {"inference"}
@@ -28,12 +29,15 @@ def build(folder, binaries, pack):
 
 
 def template(aws, path, zips):
-    """Uploads the zips, and returns the URL of the template that names them."""
+    """Uploads the zips and the templates, and returns the URL of the template that names them."""
     s3 = aws.client("s3")
     s3.create_bucket(Bucket=BUCKET)
     for name, zipped in zips.items():
         s3.upload_file(str(zipped), BUCKET, f"{name}.zip")
     text, count = CODE.subn(lambda match: f"CodeUri: s3://{BUCKET}/{match[1]}.zip", path.read_text())
     assert count == len(zips), f"{path} names {count} functions, not {len(zips)}"
-    s3.put_object(Bucket=BUCKET, Key="template.yaml", Body=text.encode())
-    return f"{aws.endpoint}/{BUCKET}/template.yaml"
+    for nested in set(NESTED.findall(text)):
+        s3.upload_file(str(path.parent / nested), BUCKET, nested)
+    text = NESTED.sub(lambda match: f"TemplateURL: {aws.endpoint}/{BUCKET}/{match[1]}", text)
+    s3.put_object(Bucket=BUCKET, Key=path.name, Body=text.encode())
+    return f"{aws.endpoint}/{BUCKET}/{path.name}"
