@@ -4,7 +4,7 @@ import re
 import zipfile
 
 BUCKET = "rehearsal-artifacts"
-CODE = re.compile(r"CodeUri: target/lambda/(\w+)/")
+CODE = re.compile(r"CodeUri: target/package/(\w+)/")
 NESTED = re.compile(r"TemplateURL: (infra/[\w-]+\.yaml)")
 # Functions that judge need the manifest; inference, the whole pack.
 WITH_MANIFEST = {"api", "intake", "finalize"}
