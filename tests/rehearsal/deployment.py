@@ -4,7 +4,7 @@ import dataclasses
 import time
 
 STACK = "truthlens"
-PARAMETERS = {"ModelPack": "compact", "Alarms": "no"}
+PARAMETERS = {"ModelPack": "compact"}
 SECONDS = 120
 
 
