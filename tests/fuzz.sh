@@ -17,7 +17,18 @@ done
 url=$(sed -n 's/.*listening on \([^,]*\),.*/\1/p' "$folder/err")
 key=$(grep -o 'tl_live_[A-Za-z0-9]*' "$folder/out" | head -1)
 
+data=(--data-dir "$folder/data")
+owner=$(target/release/truthlens token --account fuzz "${data[@]}")
+operator=$(target/release/truthlens token --operator "${data[@]}")
+
+# As a client with a key, as an owner who signed in, and as a billing system: what each may not do is tried too.
 # Not checked: that whatever fits the description is accepted. A text of no words and base64 of no image fit it, and are
 # refused for what they say, not for their shape.
-"$1" run "$url/openapi.json" --header "Authorization: Bearer $key" --seed 2026 --max-examples 40 \
-  --phases examples,coverage,fuzzing --exclude-checks positive_data_acceptance --request-timeout 60
+try() {
+  "$schemathesis" run "$url/openapi.json" --header "Authorization: Bearer $1" --seed 2026 --phases examples,coverage,fuzzing \
+    --exclude-checks positive_data_acceptance --request-timeout 60 "${@:2}"
+}
+schemathesis=$1
+try "$key" --max-examples 40 --exclude-path-regex '^/v1/(keys|operator)'
+try "$owner" --max-examples 30 --include-path-regex '^/v1/(keys|account|operator)'
+try "$operator" --max-examples 30 --include-path-regex '^/v1/operator'

@@ -6,7 +6,8 @@
 config.json, model.safetensors and tokenizer.json of all-MiniLM-L6-v2. An export (Hugging Face
 BertForSequenceClassification, f16, trimmed vocabulary) is written to `--out` every
 `--save-every` steps: the running mean of the weights, usable at any moment. `--init DIR` goes on from
-such an export (with a low `--rate`: a cool-down).
+such an export (with a low `--rate`: a cool-down). A run that was stopped goes on where it last saved, exactly,
+when it is started again with the same arguments: `--checkpoint FILE` says where that is kept.
 """
 
 import argparse
@@ -178,6 +179,29 @@ def evaluate(model, tokenizer, rows):
     return report(rows, [f["logit"] for f in score(model, tokenizer, [r["text"] for r in rows])])
 
 
+def save_checkpoint(path, step, loss, rng, model, mean, optimizer, scheduler):
+    """Everything that the next step depends on."""
+    state = {
+        "step": step, "loss": loss, "rng": rng.getstate(), "torch_rng": torch.get_rng_state(),
+        "model": model.state_dict(), "mean": mean.mean, "mean_steps": mean.steps,
+        "optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict(),
+    }
+    torch.save(state, f"{path}.tmp")
+    Path(f"{path}.tmp").replace(path)
+
+
+def load_checkpoint(path, rng, model, mean, optimizer, scheduler):
+    """Puts everything back; returns (steps done, running loss)."""
+    state = torch.load(path, weights_only=False)
+    model.load_state_dict(state["model"])
+    mean.mean, mean.steps = state["mean"], state["mean_steps"]
+    optimizer.load_state_dict(state["optimizer"])
+    scheduler.load_state_dict(state["scheduler"])
+    rng.setstate(state["rng"])
+    torch.set_rng_state(state["torch_rng"])
+    return state["step"], state["loss"]
+
+
 def one_line(metrics):
     """AUROC all/old/recent and per source, for the log."""
     heads = " ".join(f"{k} {metrics[k]['auroc']:.3f}/{metrics[k]['tpr_at_5']:.2f}" for k in ("all", "old", "recent"))
@@ -210,16 +234,22 @@ def train(args):
     subset = fixed_subset(load_texts(args.data, "dev", "recent_dev"), args.eval_rows)
     optimizer = torch.optim.AdamW(parameter_groups(model, args.rate), betas=(0.9, 0.98), fused=True)
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: schedule(step, args.steps))
-    mean, began, loss = RunningMean(model), time.time(), 0.7
-    for step in range(1, args.steps + 1):
+    mean, done, loss = RunningMean(model), 0, 0.7
+    if args.checkpoint and Path(args.checkpoint).exists():
+        done, loss = load_checkpoint(args.checkpoint, rng, model, mean, optimizer, scheduler)
+        print(f"goes on after step {done}", flush=True)
+    began = time.time()
+    for step in range(done + 1, args.steps + 1):
         loss = 0.97 * loss + 0.03 * train_step(model, optimizer, tokenizer, draw_batch(pools, rng))
         scheduler.step()
         mean.update()
         if step % 20 == 0:
-            pace = (time.time() - began) / step
+            pace = (time.time() - began) / (step - done)
             print(f"step {step}/{args.steps} loss {loss:.4f} {pace:.2f} s/step "
                   f"ETA {pace * (args.steps - step) / 60:.0f} min", flush=True)
         if step % args.save_every == 0 and step < args.steps:
+            if args.checkpoint:
+                save_checkpoint(args.checkpoint, step, loss, rng, model, mean, optimizer, scheduler)
             mean.swap()
             export(model, spec, args.out)
             print(f"eval {step}: {one_line(evaluate(model, tokenizer, subset))}", flush=True)
@@ -237,6 +267,7 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--rows", required=True, help="JSONL of dev + recent_dev scores for calibrate.py")
     parser.add_argument("--init", help="export to go on from")
+    parser.add_argument("--checkpoint", help="file to go on from when the run was stopped; written at every save")
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--rate", type=float, default=1.2e-4)
     parser.add_argument("--seed", type=int, default=7)

@@ -1,15 +1,14 @@
 //! `make bench`: what the README's performance table says, measured in one run on this machine.
 
-use api::{App, router};
+use api::Settings;
 use end_to_end::peer::median;
 use end_to_end::product::data;
 use end_to_end::{Peer, Product, Stack, packs, texts};
 use engine::{Device, Engine};
-use fetch::{AddressPolicy, FetchLimits, Fetcher, SystemResolver};
 use futures::future::join_all;
 use scan::{Pack, Plan, Stage, Text};
 use serde_json::json;
-use service::{DetectSettings, Judge};
+use service::Judge;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -75,21 +74,9 @@ async fn api_alone() {
     const REQUESTS: usize = 100;
     let folder = data();
     let stack = Stack::start(&packs::heuristics(folder.path()), Duration::from_secs(60)).await;
-    let mut settings = DetectSettings::default();
-    settings.rates.detect = u64::MAX / 2;
-    let fetcher = Fetcher::new(AddressPolicy::public_only(), Arc::new(SystemResolver), FetchLimits::default());
-    let app = App::new(
-        &stack.clients,
-        &stack.names,
-        stack.pepper.clone(),
-        stack.pack.clone(),
-        settings,
-        fetcher,
-        Duration::ZERO,
-    );
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/v1/detect", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, router(app)).await });
+    let mut settings = Settings { wait_budget: Duration::ZERO, ..Settings::default() };
+    settings.detect.rates.detect = u64::MAX / 2;
+    let url = format!("{}/v1/detect", stack.serve(settings).await);
     let account = stack.account("bench", Plan::Business).await;
     let key = stack.key(&account).await;
     let body = json!({"modality": "text", "input_type": "raw_text", "content": words(300).as_str()});

@@ -1,7 +1,7 @@
 //! `truthlens serve` as a child process.
 
 use crate::binary;
-use reqwest::{Client, RequestBuilder, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Stdio;
@@ -66,6 +66,11 @@ impl Product {
     /// Scans a text and returns status and body.
     pub async fn detect(&self, key: &str, content: &str) -> (StatusCode, Value) {
         answer(self.post(key, &json!({"modality": "text", "input_type": "raw_text", "content": content}))).await
+    }
+
+    /// A request with a bearer token: a key or a sign-in's.
+    pub fn request(&self, method: Method, token: &str, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url)).bearer_auth(token)
     }
 
     /// A detect request with any body.

@@ -1,8 +1,9 @@
 //! The embedded services without a server, and the compiled Lambda functions on the Lambda runtime API against them.
 
 use crate::binary;
+use api::{App, Settings, router};
 use cloud::{Accounts, Clients, Jobs, Names, Parking, Pepper, Scans, Uploads, Usage};
-use fetch::{AddressPolicy, FetchLimits, Fetcher, SystemResolver};
+use fetch::{AddressPolicy, FetchLimits, Fetcher};
 use lambda_simulator::Simulator;
 use scan::{Account, Pack, Plan, Stage};
 use serde_json::{Value, json};
@@ -69,23 +70,31 @@ impl Stack {
         let jobs = Jobs::new(self.clients.sqs.clone(), &self.names);
         let parking = Parking::new(self.clients.s3.clone(), self.names.parking.clone());
         let uploads = Uploads::new(self.clients.s3.clone(), self.names.parking.clone());
-        let fetcher = Fetcher::new(AddressPolicy::public_only(), Arc::new(SystemResolver), FetchLimits::default());
+        let fetcher = Fetcher::new(AddressPolicy::public_only(), FetchLimits::default());
         let sources = Sources::new(fetcher, uploads);
         Detect::new(self.pack.clone(), self.usage(), self.scans(), jobs, parking, sources, DetectSettings::default())
+    }
+
+    /// The API on a socket, in this process; its URL. It ends with the test.
+    pub async fn serve(&self, settings: Settings) -> String {
+        let app = App::new(&self.clients, &self.names, self.pepper.clone(), self.pack.clone(), settings);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router(app)).await });
+        url
     }
 
     /// An account on a plan.
     pub async fn account(&self, name: &str, plan: Plan) -> Account {
         let account = Account::new(name.parse().unwrap(), plan);
         let accounts = Accounts::new(self.clients.dynamodb.clone(), self.names.accounts.clone());
-        accounts.put(&account).await.unwrap();
-        account
+        accounts.open(account).await.unwrap()
     }
 
     /// A key of an account, in the clear.
     pub async fn key(&self, account: &Account) -> String {
         let keys = cloud::Keys::new(self.clients.dynamodb.clone(), self.names.keys.clone(), self.pepper.clone());
-        keys.create(&account.id).await.unwrap().0.reveal().to_owned()
+        keys.create(&account.id, "test").await.unwrap().0.reveal().to_owned()
     }
 
     /// Takes one job of a stage from its queue, as the event source mapping would hand it to the function.

@@ -1,9 +1,8 @@
 //! Random sequences of requests, right and wrong, from several accounts, against a model of quota, rate and history.
 
-use api::{App, router};
+use api::Settings;
 use end_to_end::product::data;
 use end_to_end::{Stack, packs, texts};
-use fetch::{AddressPolicy, FetchLimits, Fetcher, SystemResolver};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use reqwest::{Client, Method};
@@ -11,7 +10,6 @@ use scan::Plan;
 use serde_json::{Value, json};
 use service::{DetectSettings, Rates};
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -98,13 +96,8 @@ impl Harness {
     async fn start() -> Self {
         let folder = data();
         let stack = Stack::start(&packs::heuristics(folder.path()), Duration::from_secs(60)).await;
-        let settings = DetectSettings { rates: RATES, ..DetectSettings::default() };
-        let fetcher = Fetcher::new(AddressPolicy::public_only(), Arc::new(SystemResolver), FetchLimits::default());
-        let Stack { clients, names, pepper, pack, .. } = &stack;
-        let app = App::new(clients, names, pepper.clone(), pack.clone(), settings, fetcher, Duration::ZERO);
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, router(app)).await });
+        let detect = DetectSettings { rates: RATES, ..DetectSettings::default() };
+        let url = stack.serve(Settings { detect, wait_budget: Duration::ZERO, ..Settings::default() }).await;
         Self { stack, url, client: Client::new(), accounts: AtomicUsize::new(0) }
     }
 

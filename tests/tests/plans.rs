@@ -59,7 +59,7 @@ async fn who_pays_by_the_scan_pays_no_more_than_the_cap() {
     assert_eq!(code, Some(0));
     assert_eq!(product.detect(&key, texts::HUMAN).await.0, StatusCode::OK, "a plan changes at once");
     let (code, _, err) = set_plan(&["pro", "--spend-cap", "5"]).await;
-    assert_eq!((code, err.contains("pay-as-you-go only")), (Some(1), true), "{err}");
+    assert_eq!((code, err.contains("pay_as_you_go only")), (Some(1), true), "{err}");
     let (code, _, err) = run(&["accounts", "show", "--account", "nobody-here", "--data-dir", &folder], "").await;
     assert_eq!((code, err.contains("there is no account")), (Some(1), true), "{err}");
 }

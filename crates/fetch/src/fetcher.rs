@@ -1,6 +1,6 @@
 //! Downloading within limits.
 
-use crate::{AddressPolicy, FetchError, Guard, Resolve, Target};
+use crate::{AddressPolicy, FetchError, Guard, Resolve, SystemResolver, Target};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, LOCATION};
 use reqwest::{Method, Response, StatusCode};
 use std::sync::Arc;
@@ -31,8 +31,13 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
+    /// Downloads from what `policy` permits.
+    pub fn new(policy: AddressPolicy, limits: FetchLimits) -> Self {
+        Self::with_resolver(Arc::new(SystemResolver), policy, limits)
+    }
+
     /// Downloads from what `policy` permits of the answers of `resolver`.
-    pub fn new(policy: AddressPolicy, resolver: Arc<dyn Resolve>, limits: FetchLimits) -> Self {
+    pub fn with_resolver(resolver: Arc<dyn Resolve>, policy: AddressPolicy, limits: FetchLimits) -> Self {
         Self { guard: Guard::new(policy, resolver), limits }
     }
 

@@ -3,6 +3,7 @@
 use crate::embedded::Endpoints;
 use anyhow::{Context, Result, bail};
 use cloud::Pepper;
+use serde::{Deserialize, Serialize};
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,15 @@ use std::path::{Path, PathBuf};
 /// `.truthlens` unless told otherwise. Nothing is created before [`DataDir::create`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataDir(PathBuf);
+
+/// Where a running server listens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listening {
+    /// The API, such as `http://127.0.0.1:8080`.
+    pub api: String,
+    /// The embedded services.
+    pub services: Endpoints,
+}
 
 /// Held by the one process that has the folder's database open. Released when dropped, or when the process dies.
 #[derive(Debug)]
@@ -58,26 +68,30 @@ impl DataDir {
 
     /// The secret that API keys are hashed with, made at first use and readable by its owner only.
     pub fn pepper(&self) -> Result<Pepper> {
-        let path = self.0.join("pepper");
+        let bytes = self.secret("pepper", || Ok(hex::encode(rand::random::<[u8; 32]>()).into_bytes()))?;
+        Pepper::new(bytes).context("the pepper in the data folder is damaged")
+    }
+
+    /// The file `name`, made at first use and readable by its owner only.
+    pub fn secret(&self, name: &str, make: impl FnOnce() -> Result<Vec<u8>>) -> Result<Vec<u8>> {
+        let path = self.0.join(name);
         if !path.exists() {
-            let fresh: [u8; 32] = rand::random();
             let mut options = File::options();
             options.create_new(true).write(true);
             #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            options.open(&path)?.write_all(hex::encode(fresh).as_bytes())?;
+            options.open(&path)?.write_all(&make()?)?;
         }
-        let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        Pepper::new(bytes).with_context(|| format!("{} is damaged", path.display()))
+        fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
     }
 
-    /// Tells other commands where the running server's services listen.
-    pub fn publish(&self, endpoints: &Endpoints) -> Result<()> {
-        Ok(fs::write(self.0.join("endpoints.json"), serde_json::to_vec(endpoints)?)?)
+    /// Tells other commands where the running server listens.
+    pub fn publish(&self, listening: &Listening) -> Result<()> {
+        Ok(fs::write(self.0.join("endpoints.json"), serde_json::to_vec(listening)?)?)
     }
 
-    /// Where the services of the server that holds the lock listen.
-    pub fn published(&self) -> Result<Endpoints> {
+    /// Where the server that holds the lock listens.
+    pub fn published(&self) -> Result<Listening> {
         let path = self.0.join("endpoints.json");
         let Ok(bytes) = fs::read(&path) else {
             bail!("a server is starting on {}; try again in a moment", self.0.display());

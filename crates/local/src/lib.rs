@@ -2,6 +2,7 @@
 
 pub mod commands;
 pub mod data;
+pub mod dev_issuer;
 pub mod embedded;
 pub mod eval;
 pub mod installation;

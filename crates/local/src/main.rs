@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use truthlens::commands::{accounts, detect, eval, keys, models, serve};
+use truthlens::commands::{accounts, detect, eval, keys, models, serve, token};
 use utoipa::OpenApi;
 
 /// Tells whether a text or an image was made by AI: a server with the whole TruthLens API, and tools around it.
@@ -23,6 +23,8 @@ enum Command {
     Keys(keys::Keys),
     /// Show accounts and change their plans.
     Accounts(accounts::Accounts),
+    /// Print an access token of the development issuer.
+    Token(token::Token),
     /// Fetch, list and verify model packs.
     Models(models::Models),
     /// Judge one text or image, without a server.
@@ -40,6 +42,7 @@ async fn main() -> ExitCode {
         Command::Serve(serve) => serve.run().await,
         Command::Keys(keys) => keys.run().await,
         Command::Accounts(accounts) => accounts.run().await,
+        Command::Token(token) => token.run(),
         Command::Models(models) => models.run().await,
         Command::Detect(detect) => detect.run().await,
         Command::Openapi => describe(),

@@ -1,10 +1,10 @@
 //! Accounts and what their plan allows.
 
-use crate::AccountId;
+use crate::{AccountId, Moderation};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
 /// What an account pays for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,7 +110,7 @@ impl fmt::Display for Plan {
 }
 
 /// Somebody who scans.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Account {
     /// Who.
     pub id: AccountId,
@@ -118,12 +118,17 @@ pub struct Account {
     pub plan: Plan,
     /// The most that they want to pay a month, where scans are what is paid for.
     pub spend_cap: Option<Usd>,
+    /// What they want done with content.
+    pub moderation: Moderation,
+    /// Since when.
+    pub created_at: OffsetDateTime,
 }
 
 impl Account {
-    /// An account without a spend cap.
+    /// A new account, without a spend cap or thresholds.
     pub fn new(id: AccountId, plan: Plan) -> Self {
-        Self { id, plan, spend_cap: None }
+        let moderation = Moderation::default();
+        Self { id, plan, spend_cap: None, moderation, created_at: OffsetDateTime::now_utc() }
     }
 
     /// Scans a calendar month (UTC); `None` is unlimited.

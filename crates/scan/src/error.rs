@@ -9,8 +9,10 @@ use utoipa::ToSchema;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorCode {
-    /// The API key is missing, malformed, unknown or revoked.
+    /// The API key or sign-in is missing, malformed, unknown, revoked or expired.
     InvalidToken,
+    /// Who asks is known and may not do this: an API key cannot manage keys, and only an operator changes plans.
+    Forbidden,
     /// The monthly scan limit is reached.
     QuotaExceeded,
     /// The body is not the JSON that the endpoint takes.
@@ -37,12 +39,16 @@ pub enum ErrorCode {
     IdempotencyInFlight,
     /// This idempotency key belongs to another request.
     IdempotencyMismatch,
+    /// The account has as many active keys as it may.
+    TooManyKeys,
     /// Too many requests in this minute.
     RateLimited,
-    /// No such scan in this account, or no such path.
+    /// No such scan, key or upload in this account, or no such path.
     NotFound,
     /// The path exists, but not with this method.
     MethodNotAllowed,
+    /// The service that people sign in with cannot be reached.
+    SignInUnavailable,
     /// Our fault. Nothing was charged.
     DetectionError,
 }

@@ -1,6 +1,6 @@
 //! Many contents in one request: charged together before any work, scanned side by side, each with its own end.
 
-use crate::{Detect, DetectRequest, ServiceError};
+use crate::{Detect, DetectRequest, ServiceError, json};
 use cloud::QuotaUse;
 use futures::{StreamExt, stream};
 use scan::{Account, Scan};
@@ -36,7 +36,7 @@ impl BatchRequest {
     /// Parses JSON: `{"items": […]}`, each item what detect takes. A wrong item does not spoil the others.
     pub fn parse(json: &[u8]) -> Result<Self, ServiceError> {
         let invalid = |message: String| ServiceError::InvalidRequest(message);
-        let body: Body = serde_json::from_slice(json).map_err(|e| ServiceError::not_json("body", &e))?;
+        let body: Body = json::body(json)?;
         let items = body.items.ok_or_else(|| invalid("`items` is missing.".to_owned()))?;
         if !(1..=MAX_ITEMS).contains(&items.len()) {
             return Err(invalid(format!("A batch has 1 to {MAX_ITEMS} items; this one has {}.", items.len())));

@@ -3,6 +3,7 @@
 use cloud::{CloudError, QuotaUse, RateUse};
 use detectors::image::DecodeError;
 use fetch::FetchError;
+use identity::IdentityError;
 use scan::calibration::MissingFeature;
 use scan::image::PixelsError;
 use scan::text::TextError;
@@ -15,6 +16,24 @@ pub enum ServiceError {
     /// No key, or one that does not open anything.
     #[error("API key is missing, invalid, or revoked. Send it as `Authorization: Bearer tl_live_…`.")]
     InvalidToken,
+    /// A token that is not believed, or could not be judged.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// A key was presented where only its owner may act.
+    #[error("An API key cannot do this: sign in to the dashboard.")]
+    SignInNeeded,
+    /// Somebody else than an operator asks for what operators do.
+    #[error("Only an operator may do this.")]
+    OperatorNeeded,
+    /// An operator asks for what accounts do.
+    #[error("An operator's token has no account: use an API key, or sign in as its owner.")]
+    NoAccount,
+    /// There is no account of that id.
+    #[error("No such account.")]
+    NoSuchAccount,
+    /// The account has as many active keys as it may.
+    #[error("This account has {} active keys, as many as it may. Revoke one first.", crate::KeyRing::MAX_ACTIVE)]
+    TooManyKeys,
     /// Too many requests in this minute.
     #[error("Too many requests: the limit is {} a minute. Try again in {} seconds.", .0.limit, .0.reset_seconds)]
     RateLimited(RateUse),
@@ -69,6 +88,12 @@ pub enum ServiceError {
     /// The idempotency key belongs to another request.
     #[error("This `Idempotency-Key` was used for another request; use a new key for a new request.")]
     IdempotencyMismatch,
+    /// This account has no such key.
+    #[error("No such key.")]
+    NoSuchKey,
+    /// Nobody signs in here.
+    #[error("Sign-in is not set up here: an operator makes the keys.")]
+    NoSignIn,
     /// This account has no such scan.
     #[error("No such scan.")]
     NotFound,
@@ -96,6 +121,10 @@ impl ServiceError {
     pub fn code(&self) -> ErrorCode {
         match self {
             ServiceError::InvalidToken => ErrorCode::InvalidToken,
+            ServiceError::Identity(error) if error.is_unavailable() => ErrorCode::SignInUnavailable,
+            ServiceError::Identity(_) => ErrorCode::InvalidToken,
+            ServiceError::SignInNeeded | ServiceError::OperatorNeeded | ServiceError::NoAccount => ErrorCode::Forbidden,
+            ServiceError::TooManyKeys => ErrorCode::TooManyKeys,
             ServiceError::RateLimited(_) => ErrorCode::RateLimited,
             ServiceError::QuotaExceeded(_) => ErrorCode::QuotaExceeded,
             ServiceError::InvalidRequest(_) => ErrorCode::InvalidRequest,
@@ -114,7 +143,11 @@ impl ServiceError {
             ServiceError::Fetch(_) => ErrorCode::FetchFailed,
             ServiceError::IdempotencyInFlight => ErrorCode::IdempotencyInFlight,
             ServiceError::IdempotencyMismatch => ErrorCode::IdempotencyMismatch,
-            ServiceError::UploadNotFound | ServiceError::NotFound => ErrorCode::NotFound,
+            ServiceError::UploadNotFound
+            | ServiceError::NotFound
+            | ServiceError::NoSuchKey
+            | ServiceError::NoSuchAccount
+            | ServiceError::NoSignIn => ErrorCode::NotFound,
             ServiceError::Cloud(CloudError::TooLarge { .. }) => ErrorCode::ImageTooLarge,
             ServiceError::Cloud(_) | ServiceError::Pack(_) | ServiceError::Pixels(_) | ServiceError::Stopped => {
                 ErrorCode::DetectionError

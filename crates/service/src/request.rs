@@ -1,6 +1,6 @@
 //! The body of a detect request, parsed at the edge.
 
-use crate::ServiceError;
+use crate::{ServiceError, json};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use scan::image::MAX_BYTES;
@@ -68,7 +68,7 @@ impl DetectRequest {
 
     /// The same from JSON that is part of a larger body.
     pub fn from_json(json: serde_json::Value) -> Result<Self, ServiceError> {
-        Self::of(serde_json::from_value(json).map_err(|e| ServiceError::not_json("item", &e))?)
+        Self::of(json::item(json)?)
     }
 
     fn of(body: Body) -> Result<Self, ServiceError> {
@@ -93,11 +93,11 @@ impl Body {
     /// Line breaks inside a string are no JSON, but the documented shell example makes them where `base64` wraps its
     /// lines, as GNU's does; of an image they are forgiven.
     fn parse(json: &[u8]) -> Result<Self, ServiceError> {
-        serde_json::from_slice(json).or_else(|error: serde_json::Error| {
+        json::body(json).or_else(|error| {
             let unwrapped: Vec<u8> = json.iter().map(|b| if matches!(b, b'\n' | b'\r') { b' ' } else { *b }).collect();
-            match serde_json::from_slice::<Body>(&unwrapped) {
+            match json::body::<Body>(&unwrapped) {
                 Ok(body) if body.modality.as_ref().is_some_and(|modality| modality == "image") => Ok(body),
-                _ => Err(ServiceError::not_json("body", &error)),
+                _ => Err(error),
             }
         })
     }

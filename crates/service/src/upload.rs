@@ -1,9 +1,9 @@
 //! Permission to upload a big file before asking for its scan.
 
-use crate::ServiceError;
+use crate::{ServiceError, json};
 use cloud::{Permission, Uploads};
-use scan::Account;
 use scan::image::MAX_BYTES;
+use scan::{Account, AccountId};
 use serde::Deserialize;
 
 /// The media types of the formats that are read (IANA media type registry).
@@ -26,7 +26,7 @@ impl UploadRequest {
     /// Parses JSON: `content_type`, a media type of an image format that is read, and `content_length` in bytes.
     pub fn parse(json: &[u8]) -> Result<Self, ServiceError> {
         let invalid = |message: String| ServiceError::InvalidRequest(message);
-        let body: Body = serde_json::from_slice(json).map_err(|e| ServiceError::not_json("body", &e))?;
+        let body: Body = json::body(json)?;
         let wanted = body.content_type.unwrap_or_default().to_lowercase();
         let media_type = MEDIA_TYPES.into_iter().find(|media_type| *media_type == wanted);
         let media_type =
@@ -49,6 +49,12 @@ impl Upload {
     /// Files go to `uploads`.
     pub fn new(uploads: Uploads) -> Self {
         Self { uploads }
+    }
+
+    /// Where files are sent to: scheme and host of every permission's URL.
+    pub async fn origin(&self) -> Result<String, ServiceError> {
+        let permission = self.uploads.permit(&AccountId::nobody(), MEDIA_TYPES[0], 1).await?;
+        Ok(permission.url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/"))
     }
 
     /// Permits one file.

@@ -3,10 +3,12 @@
 use cloud::{Names, NamesError, Pepper};
 use detectors::image::Limits;
 use fetch::AddressPolicy;
+use identity::verifier::Refresh;
+use identity::{InvalidIssuer, Issuer, Verifier};
 use scan::Pack;
 use scan::image::MAX_PIXELS;
 use scan::pack::PackError;
-use service::DetectSettings;
+use service::{DetectSettings, SignIn};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,14 +21,76 @@ pub struct Config {
     pub pepper: Pepper,
     /// `PACK_MANIFEST`: path of the `pack.toml` that scans are judged by.
     pub pack: Pack,
+    /// How the API behaves.
+    pub settings: Settings,
+}
+
+/// How the API behaves.
+#[derive(Debug, Clone)]
+pub struct Settings {
     /// `SCAN_DEADLINE_SECONDS` (300): how long a scan may run. `MAX_IMAGE_PIXELS` (100,000,000): the largest image that
     /// is decoded.
-    pub settings: DetectSettings,
+    pub detect: DetectSettings,
     /// `FETCH_ALLOW` (none): addresses that URLs may lead to although they are not public, for tests and development.
     pub fetch: AddressPolicy,
     /// `WAIT_BUDGET_MS` (25000): how long a request waits for its scan before it answers 202. API Gateway gives up
     /// after 30 s.
     pub wait_budget: Duration,
+    /// How people sign in. Without it, an operator makes the keys.
+    pub sign_in: Option<SignInSettings>,
+}
+
+/// The OpenID Connect provider, and what it knows us as.
+#[derive(Debug, Clone)]
+pub struct SignInSettings {
+    /// `OIDC_ISSUER`: its issuer URL. Unset: nobody signs in.
+    pub issuer: Issuer,
+    /// `OIDC_CLIENT_ID`: the dashboard, a public client.
+    pub client_id: String,
+    /// `OIDC_OPERATOR_CLIENT_ID` (none): the billing system.
+    pub operator_client_id: Option<String>,
+    /// `OIDC_OPERATOR_SCOPE` (`truthlens/operator`): what makes a token an operator's.
+    pub operator_scope: String,
+    /// Whether it is the embedded development issuer.
+    pub development: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            detect: DetectSettings::default(),
+            fetch: AddressPolicy::public_only(),
+            wait_budget: Duration::from_secs(25),
+            sign_in: None,
+        }
+    }
+}
+
+impl SignInSettings {
+    /// The scope of operators, unless told otherwise.
+    pub const OPERATOR_SCOPE: &str = "truthlens/operator";
+
+    fn from_env(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, ConfigError> {
+        let Some(issuer) = variable("OIDC_ISSUER") else { return Ok(None) };
+        let issuer = issuer
+            .parse()
+            .map_err(|e: InvalidIssuer| ConfigError::Variable { name: "OIDC_ISSUER", reason: e.to_string() })?;
+        Ok(Some(Self {
+            issuer,
+            client_id: variable("OIDC_CLIENT_ID").ok_or_else(|| NamesError("OIDC_CLIENT_ID".to_owned()))?,
+            operator_client_id: variable("OIDC_OPERATOR_CLIENT_ID"),
+            operator_scope: variable("OIDC_OPERATOR_SCOPE").unwrap_or_else(|| Self::OPERATOR_SCOPE.to_owned()),
+            development: false,
+        }))
+    }
+}
+
+impl From<SignInSettings> for SignIn {
+    fn from(settings: SignInSettings) -> Self {
+        let audiences = [settings.client_id].into_iter().chain(settings.operator_client_id).collect();
+        let verifier = Verifier::new(settings.issuer, audiences, Refresh::default());
+        Self { verifier, operator_scope: settings.operator_scope }
+    }
 }
 
 /// The function cannot start.
@@ -78,9 +142,12 @@ impl Config {
             names: Names::from_env(variable)?,
             pepper,
             pack: Pack::parse(&manifest)?,
-            settings: DetectSettings { deadline, images, ..DetectSettings::default() },
-            fetch: fetch.map_err(|e| ConfigError::Variable { name: "FETCH_ALLOW", reason: e.to_string() })?,
-            wait_budget: Duration::from_millis(number("WAIT_BUDGET_MS", 25_000)?),
+            settings: Settings {
+                detect: DetectSettings { deadline, images, ..DetectSettings::default() },
+                fetch: fetch.map_err(|e| ConfigError::Variable { name: "FETCH_ALLOW", reason: e.to_string() })?,
+                wait_budget: Duration::from_millis(number("WAIT_BUDGET_MS", 25_000)?),
+                sign_in: SignInSettings::from_env(variable)?,
+            },
         })
     }
 }

@@ -60,6 +60,8 @@ pub async fn answer(rate: RateUse, work: impl Future<Output = Result<Response, A
 fn status(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::InvalidToken => StatusCode::UNAUTHORIZED,
+        ErrorCode::Forbidden => StatusCode::FORBIDDEN,
+        ErrorCode::SignInUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         ErrorCode::QuotaExceeded => StatusCode::PAYMENT_REQUIRED,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -71,6 +73,7 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::ModalityNotSupported
         | ErrorCode::InputTypeNotSupported
         | ErrorCode::IdempotencyMismatch
+        | ErrorCode::TooManyKeys
         | ErrorCode::InvalidBase64
         | ErrorCode::ImageTooLarge
         | ErrorCode::UnsupportedImage
@@ -90,13 +93,15 @@ impl IntoResponse for ApiError {
         let detail = ErrorDetail { code: self.code, message: self.message, limit, used, retry_after };
         let mut response = (status(self.code), Json(ErrorBody { detail })).into_response();
         match &self.cause {
-            Some(ServiceError::InvalidToken) => headers::challenge(&mut response),
+            _ if self.code == ErrorCode::InvalidToken => headers::challenge(&mut response),
             Some(ServiceError::RateLimited(rate)) => {
                 headers::rate(&mut response, rate);
                 headers::retry_after(&mut response, rate.reset_seconds);
             }
             Some(ServiceError::QuotaExceeded(quota)) => headers::quota(&mut response, quota),
-            Some(ServiceError::IdempotencyInFlight) => headers::retry_after(&mut response, 1),
+            Some(ServiceError::IdempotencyInFlight | ServiceError::Identity(_)) => {
+                headers::retry_after(&mut response, 1)
+            }
             Some(error) if self.code == ErrorCode::DetectionError => tracing::error!(%error, "request failed"),
             _ => {}
         }

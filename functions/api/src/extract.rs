@@ -18,16 +18,42 @@ use utoipa::IntoParams;
 /// text within its limit of characters always fits.
 pub const MAX_BODY: usize = 28 * 1024 * 1024;
 
-/// The account behind the request's API key.
+/// The account behind the request's API key or sign-in.
 pub struct Caller(pub Account);
+
+/// The account of who signed in.
+pub struct Owner(pub Account);
+
+/// Somebody who may do what operators do.
+pub struct Operator;
 
 impl FromRequestParts<App> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let authorization = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        Ok(Self(app.authenticate.bearer(authorization).await?))
+        Ok(Self(app.authenticate.account(authorization(parts)).await?))
     }
+}
+
+impl FromRequestParts<App> for Owner {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        Ok(Self(app.authenticate.owner(authorization(parts)).await?))
+    }
+}
+
+impl FromRequestParts<App> for Operator {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        app.authenticate.operator(authorization(parts)).await?;
+        Ok(Self)
+    }
+}
+
+fn authorization(parts: &Parts) -> Option<&str> {
+    parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok())
 }
 
 /// A caller whose request has been counted against the rate limit of `C`.

@@ -2,7 +2,6 @@
 
 use api::{App, Config, router};
 use cloud::Clients;
-use fetch::{FetchLimits, Fetcher, SystemResolver};
 use std::sync::Arc;
 
 #[tokio::main]
@@ -11,7 +10,6 @@ async fn main() -> Result<(), lambda_http::Error> {
     let config = Config::from_env()?;
     let clients = Clients::from_env().await;
     let pack = Arc::new(config.pack);
-    let fetcher = Fetcher::new(config.fetch, Arc::new(SystemResolver), FetchLimits::default());
-    let app = App::new(&clients, &config.names, config.pepper, pack, config.settings, fetcher, config.wait_budget);
+    let app = App::new(&clients, &config.names, config.pepper, pack, config.settings);
     lambda_http::run(router(app)).await
 }

@@ -73,7 +73,8 @@ pub async fn get(State(app): State<App>, Caller(account): Caller) -> Result<Json
 }
 
 impl UsageAnswer {
-    fn new(statement: &Statement) -> Self {
+    /// Shows a statement.
+    pub fn new(statement: &Statement) -> Self {
         let used = statement.current.scans;
         let month = |month: &MonthUse| Month {
             month: month.month.clone(),

@@ -3,9 +3,8 @@
 use crate::names::Names;
 use crate::server::{Server, file, redirect};
 use crate::{HOST, LIMITS, fetcher, get, not_public};
-use fetch::{AddressPolicy, FetchError, Fetcher, SystemResolver};
+use fetch::{AddressPolicy, FetchError, Fetcher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
 
 /// However loopback is written, it is refused, and a server there hears nothing.
 #[tokio::test]
@@ -122,7 +121,7 @@ async fn a_name_that_rebinds_between_hops_is_refused() {
 /// Whatever the hosts file of a machine makes of such names, none of them leads to it.
 #[tokio::test]
 async fn the_names_of_this_machine_lead_nowhere() {
-    let fetcher = Fetcher::new(AddressPolicy::public_only(), Arc::new(SystemResolver), LIMITS);
+    let fetcher = Fetcher::new(AddressPolicy::public_only(), LIMITS);
     for host in ["localhost", "ip6-localhost", "localhost.localdomain"] {
         let error = fetcher.get(&format!("http://{host}/")).await.unwrap_err();
         let harmless = matches!(error, FetchError::NotPublic { .. } | FetchError::Resolve { .. });

@@ -24,7 +24,7 @@ const LIMITS: FetchLimits = FetchLimits { max_bytes: 1000, total: Duration::from
 
 /// A fetcher that may also go to `allowed`.
 fn fetcher(names: &Arc<Names>, allowed: impl IntoIterator<Item = SocketAddr>) -> Fetcher {
-    Fetcher::new(AddressPolicy::public_only().with_allowed(allowed), names.clone(), LIMITS)
+    Fetcher::with_resolver(names.clone(), AddressPolicy::public_only().with_allowed(allowed), LIMITS)
 }
 
 /// What the fetcher gets at `path` of a server that it may go to, under the name [`HOST`].

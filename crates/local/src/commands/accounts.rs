@@ -2,9 +2,10 @@
 
 use super::{AccountArgs, with_tables};
 use crate::installation::Installation;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use scan::{Account, Plan, Usd};
+use service::{AccountBook, PlanChange};
 
 /// Show accounts and change their plans: an operator's command.
 ///
@@ -73,11 +74,8 @@ impl Accounts {
         let found = accounts.get(id).await?;
         let account = found.with_context(|| format!("there is no account {id}; `truthlens keys create` makes one"))?;
         if let Action::SetPlan { plan, spend_cap, .. } = &self.action {
-            let changed = Account { plan: Plan::from(*plan), spend_cap: *spend_cap, ..account };
-            if spend_cap.is_some() && changed.plan.unit_price().is_none() {
-                bail!("a spend cap goes with the plan pay-as-you-go only");
-            }
-            accounts.put(&changed).await?;
+            let change = PlanChange::new(Plan::from(*plan), *spend_cap)?;
+            let changed = AccountBook::new(accounts).change_plan(&account.id, change).await?;
             return show(installation, &changed).await;
         }
         show(installation, &account).await

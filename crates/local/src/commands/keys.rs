@@ -28,8 +28,11 @@ enum Action {
         /// is free unless told; an existing one keeps its plan unless told.
         #[arg(long)]
         plan: Option<PlanArg>,
+        /// What the key is called in lists.
+        #[arg(long, default_value = "command line")]
+        name: String,
     },
-    /// List an account's keys: id, first characters, made when, revoked or not.
+    /// List an account's keys: id, first characters, made when, revoked or not, name.
     List {
         #[command(flatten)]
         account: AccountArgs,
@@ -54,13 +57,20 @@ impl Keys {
     async fn act(self, installation: &Installation) -> Result<()> {
         let (keys, accounts) = (installation.keys(), installation.accounts());
         match self.action {
-            Action::Create { account, plan } => {
-                println!("{}", create(&keys, &accounts, &account.account, plan.map(Plan::from)).await?);
+            Action::Create { account, plan, name } => {
+                prepare(&accounts, &account.account, plan.map(Plan::from)).await?;
+                println!("{}", keys.create(&account.account, &name).await?.0.reveal());
             }
             Action::List { account } => {
                 for key in keys.list(&account.account).await? {
                     let revoked = if key.revoked { "revoked" } else { "active" };
-                    println!("{}  {}…  {}  {revoked}", key.id, key.hint, key.created_at.format(&Rfc3339)?);
+                    println!(
+                        "{}  {}…  {}  {revoked}  {}",
+                        key.id,
+                        key.hint,
+                        key.created_at.format(&Rfc3339)?,
+                        key.name
+                    );
                 }
             }
             Action::Revoke { account, key } => revoke(&keys, &account.account, &key).await?,
@@ -69,16 +79,13 @@ impl Keys {
     }
 }
 
-/// Makes a key, and the account if there is none.
-async fn create(keys: &KeyTable, accounts: &Accounts, id: &AccountId, plan: Option<Plan>) -> Result<String> {
-    let known = accounts.get(id).await?;
-    let plan = plan.or(known.as_ref().map(|account| account.plan)).unwrap_or(Plan::Free);
-    if known.as_ref().is_none_or(|account| account.plan != plan) {
-        let spend_cap = known.and_then(|account| account.spend_cap);
-        accounts.put(&Account { id: id.clone(), plan, spend_cap }).await?;
+/// Makes the account if there is none, and changes its plan if one is given.
+async fn prepare(accounts: &Accounts, id: &AccountId, plan: Option<Plan>) -> Result<()> {
+    let account = accounts.open(Account::new(id.clone(), plan.unwrap_or(Plan::Free))).await?;
+    if let Some(plan) = plan.filter(|plan| *plan != account.plan) {
+        accounts.set_plan(id, plan, account.spend_cap).await?;
     }
-    let (key, _) = keys.create(id).await?;
-    Ok(key.reveal().to_owned())
+    Ok(())
 }
 
 async fn revoke(keys: &KeyTable, account: &AccountId, given: &str) -> Result<()> {

@@ -6,6 +6,7 @@ pub mod eval;
 pub mod keys;
 pub mod models;
 pub mod serve;
+pub mod token;
 
 use crate::data::DataDir;
 use crate::embedded::Embedded;
@@ -91,7 +92,7 @@ async fn judge(pack: &PackArgs, data: &DataDir) -> Result<Judge> {
 async fn with_tables(data: &DataDir, work: impl AsyncFnOnce(&Installation) -> Result<()>) -> Result<()> {
     data.create()?;
     let Some(lock) = data.lock()? else {
-        return work(&Installation::tables(data.published()?.clients(), data).await?).await;
+        return work(&Installation::tables(data.published()?.services.clients(), data).await?).await;
     };
     let embedded = Embedded::start(data.root()).await?;
     let done = work(&Installation::tables(embedded.clients(), data).await?.holding(lock)).await;

@@ -1,16 +1,17 @@
 //! `truthlens serve`: the product in one process.
 
 use super::{DataArgs, PackArgs, load_engine};
-use crate::data::DataDir;
+use crate::data::{DataDir, Listening};
+use crate::dev_issuer::{self, DevIssuer, SigningKey};
 use crate::embedded::Embedded;
 use crate::installation::Installation;
 use crate::pump::pump;
 use anyhow::{Context, Result};
-use api::{App, router};
+use api::{App, Settings, SignInSettings, router};
 use clap::Args;
 use detectors::image::Limits;
 use engine::Engine;
-use fetch::{AddressPolicy, FetchLimits, Fetcher, SystemResolver};
+use fetch::AddressPolicy;
 use scan::{Account, Pack, Plan};
 use service::{DetectSettings, Inference, Rates, Recorder};
 use std::io::Write;
@@ -77,15 +78,19 @@ impl Serve {
         let visibility = Duration::from_secs(self.visibility_timeout_seconds);
         let neural: Vec<_> = pack.neural_stages().collect();
         let installation = Installation::whole(embedded.clients(), &data, &neural, visibility).await?.holding(lock);
-        data.publish(&embedded.endpoints)?;
-        greet(&installation, &data, &format!("http://{address}"), &pack).await?;
+        let url = format!("http://{address}");
+        data.publish(&Listening { api: url.clone(), services: embedded.endpoints.clone() })?;
+        let issuer = DevIssuer::new(&url, SigningKey::of(&data)?);
+        greet(&installation, &data, &url, &pack).await?;
 
         let (stop_pumps, stopped) = watch::channel(false);
         let mut pumps = JoinSet::new();
         if let Some(engine) = engine {
             start_pumps(&mut pumps, &installation, engine, pack.clone(), stopped);
         }
-        let served = axum::serve(listener, router(self.app(&installation, pack))).with_graceful_shutdown(shutdown());
+        let app = self.app(&installation, pack, issuer.url())?;
+        let routes = router(app).merge(issuer.router());
+        let served = axum::serve(listener, routes).with_graceful_shutdown(shutdown());
         served.await?;
         // Requests have ended; jobs that nobody waits for end now, then what they write to.
         stop_pumps.send_replace(true);
@@ -96,22 +101,23 @@ impl Serve {
         Ok(())
     }
 
-    fn app(&self, installation: &Installation, pack: Arc<Pack>) -> App {
+    fn app(&self, installation: &Installation, pack: Arc<Pack>, issuer: &str) -> Result<App> {
         let deadline = Duration::from_secs(self.scan_deadline_seconds);
         let images = Limits { max_pixels: self.max_image_pixels, ..Limits::default() };
         let rates = self.rate_limit.map_or_else(Rates::default, |n| Rates { detect: n, batch: n, uploads: n });
-        let settings = DetectSettings { rates, deadline, images };
-        let fetcher = Fetcher::new(self.fetch_allow.clone(), Arc::new(SystemResolver), FetchLimits::default());
-        let budget = Duration::from_millis(self.wait_budget_ms);
-        App::new(
-            &installation.clients,
-            &installation.names,
-            installation.pepper.clone(),
-            pack,
-            settings,
-            fetcher,
-            budget,
-        )
+        let settings = Settings {
+            detect: DetectSettings { rates, deadline, images },
+            fetch: self.fetch_allow.clone(),
+            wait_budget: Duration::from_millis(self.wait_budget_ms),
+            sign_in: Some(SignInSettings {
+                issuer: issuer.parse()?,
+                client_id: dev_issuer::CLIENT_ID.to_owned(),
+                operator_client_id: Some(dev_issuer::OPERATOR_CLIENT_ID.to_owned()),
+                operator_scope: SignInSettings::OPERATOR_SCOPE.to_owned(),
+                development: true,
+            }),
+        };
+        Ok(App::new(&installation.clients, &installation.names, installation.pepper.clone(), pack, settings))
     }
 }
 
@@ -136,14 +142,15 @@ fn start_pumps(
 
 /// Says where the API is and, at the first start, how to call it.
 async fn greet(installation: &Installation, data: &DataDir, url: &str, pack: &Pack) -> Result<()> {
+    eprintln!("truthlens: dashboard at {url}/dashboard, sign in as demo");
     eprintln!("truthlens: listening on {url}, model pack {}, data in {}", pack.label(), data.root().display());
     let demo = "demo".parse()?;
     if installation.accounts().get(&demo).await?.is_some() {
         eprintln!("truthlens: for an API key run: truthlens keys create --account demo");
         return Ok(());
     }
-    installation.accounts().put(&Account::new(demo.clone(), Plan::Business)).await?;
-    let (key, _) = installation.keys().create(&demo).await?;
+    installation.accounts().open(Account::new(demo.clone(), Plan::Business)).await?;
+    let (key, _) = installation.keys().create(&demo, "first start").await?;
     let key = key.reveal();
     let content = "Paste a text here; fifty words or more give a reliable answer.";
     let welcome = format!(

@@ -77,6 +77,7 @@ pub async fn provision_tables(client: &aws_sdk_dynamodb::Client) -> Result<(), E
     table(client, &names.scans, Some(stream)).await?;
     table(client, &names.idempotency, None).await?;
     expire(client, &names.idempotency).await?;
+    expire(client, &names.keys).await?;
     expire(client, &names.usage).await?;
     expire(client, &names.scans).await
 }

@@ -1,0 +1,66 @@
+// One scan, whole: the verdict, its stages, what to keep in mind, segments, features. For playground and history.
+
+import { element, scored } from "./element.js";
+import { featureList } from "./features.js";
+import { duration, percent, verdict } from "./format.js";
+import { highlighted, strip } from "./segments.js";
+import { progress, stageList } from "./stages.js";
+
+/** A scan's place on the page. `show` brings it up to date. `text` is the scanned text, where it is at hand. */
+export function scanView(modality, text = null) {
+  const conclusion = element("div", { class: "card conclusion" });
+  const stages = stageList(modality);
+  const evidence = element("div");
+  const listed = element("div", { class: "card" }, element("h2", {}, "Detectors"), stages.list);
+  const show = (scan) => {
+    conclusion.className = `card conclusion ${scan.verdict ?? ""}`;
+    conclusion.replaceChildren(...conclude(scan));
+    stages.show(scan);
+    evidence.replaceChildren(...(scan.status === "processing" ? [] : support(scan, text)));
+  };
+  return { root: element("div", {}, conclusion, listed, evidence), show };
+}
+
+function conclude(scan) {
+  const title = element("h2", {}, verdict(scan));
+  const { ran, all } = progress(scan);
+  if (scan.status === "processing") return [title, element("p", {}, `${ran} of ${all} detectors have finished.`)];
+  if (scan.confidence === null) return [title, element("p", {}, scan.explanation)];
+  const probability = element("span", { class: "probability" }, percent(scan.confidence),
+    element("small", {}, " AI probability"));
+  const scale = scored(scan.confidence, "div", { class: "scale", "aria-hidden": "true" }, element("i"));
+  const ends = element("p", { class: "ends", "aria-hidden": "true" }, element("span", {}, "human"),
+    element("span", {}, "AI"));
+  return [element("div", { class: "row" }, title, probability), scale, ends, ...warnings(scan),
+    element("p", {}, scan.explanation), element("p", { class: "hint" }, origin(scan))];
+}
+
+/** Everything short that is known of the scan, as one line. */
+function origin(scan) {
+  const known = [scan.attribution && `Made with ${scan.attribution}`];
+  if (typeof scan.moderation === "string") known.push(`Moderation: ${scan.moderation}`);
+  known.push(`${duration(scan.latency_ms)} with ${scan.model_pack}`);
+  return known.filter(Boolean).join(" · ");
+}
+
+function warnings({ warnings }) {
+  if (!warnings.length) return [];
+  return [element("ul", { class: "warnings", "aria-label": "Warnings" },
+    ...warnings.map(({ message }) => element("li", {}, message)))];
+}
+
+function support(scan, text) {
+  const cards = [];
+  if (scan.segments.length > 0) {
+    const where = text === null ? strip(scan.segments) : highlighted(text, scan.segments);
+    cards.push(card("Where the evidence lies", where));
+  }
+  const features = featureList(scan);
+  if (features) cards.push(card("Measured", features));
+  const { result_json: _, ...report } = scan; // A copy of `details`, for older clients.
+  const json = element("pre", { tabindex: "0" }, JSON.stringify(report, null, 2));
+  cards.push(element("details", {}, element("summary", {}, "As JSON"), json));
+  return cards;
+}
+
+const card = (title, content) => element("div", { class: "card" }, element("h2", {}, title), content);
