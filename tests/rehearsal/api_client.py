@@ -24,6 +24,6 @@ class Api:
         request = urllib.request.Request(self.aws.endpoint + path, body, headers, method=method)
         try:
             with self.aws.open(request) as answer:
-                return answer.status, json.loads(answer.read())
+                return answer.status, json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read() or b"null")

@@ -11,11 +11,11 @@ WITH_MANIFEST = {"api", "intake", "finalize"}
 WITH_PACK = {"inference"}
 
 
-def build(folder, binaries, pack):
-    """A zip per function, laid out as `make package` lays out target/lambda."""
+def build(folder, binaries, pack, without):
+    """A zip per function, laid out as `make package` lays out target/package; those `without` a program cannot run."""
     zips = {}
     for name in ("api", "intake", "finalize", "publish", "inference"):
-        files = {"bootstrap": binaries / name} if (binaries / name).exists() else {}
+        files = {} if name in without else {"bootstrap": binaries / name}
         if name in WITH_MANIFEST:
             files["pack.toml"] = pack / "pack.toml"
         if name in WITH_PACK:
