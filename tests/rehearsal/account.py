@@ -25,9 +25,10 @@ def create(aws, stack, account):
         "created_at": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "revoked": False,
     }
-    put(aws, stack.resources["AccountsTable"], {"pk": account, "sk": "account", "plan": "pro"})
-    put(aws, stack.resources["KeysTable"], {"pk": digest, "sk": "key", "digest": digest, "key": info})
-    put(aws, stack.resources["KeysTable"], {"pk": f"account#{account}", "sk": info["id"], "digest": digest, "key": info})
+    accounts, keys = stack.resources["AccountsTable"], stack.resources["KeysTable"]
+    put(aws, accounts, {"pk": account, "sk": "account", "plan": "pro"})
+    put(aws, keys, {"pk": digest, "sk": "key", "digest": digest, "key": info})
+    put(aws, keys, {"pk": f"account#{account}", "sk": info["id"], "digest": digest, "key": info})
     return key
 
 

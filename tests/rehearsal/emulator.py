@@ -20,8 +20,9 @@ START_SECONDS = 60
 
 
 class Emulator:
-    """With `AUTH`, ministack checks signatures and evaluates policies: the functions run with their roles' permissions and
-    nothing but these, and buckets refuse whoever comes without TLS. The rehearsal itself signs as the account's root."""
+    """With `AUTH`, ministack checks signatures and evaluates policies: the functions run with their roles' permissions
+    and nothing but these, and buckets refuse whoever comes without TLS. The rehearsal itself signs as the account's
+    root."""
 
     def __init__(self, log):
         self.log = log

@@ -6,7 +6,8 @@ from .samples import AI_TEXT
 
 
 def run(_, __, api):
-    items = [{"modality": "text", "input_type": "raw_text", "content": text} for text in (AI_TEXT, AI_TEXT[:300], "Two words")]
+    texts = [AI_TEXT, AI_TEXT[:300], "Two words"]
+    items = [{"modality": "text", "input_type": "raw_text", "content": text} for text in texts]
     key = {"Idempotency-Key": str(uuid.uuid4())}
     status, first = api.post("/v1/detect/batch", {"items": items}, **key)
     assert status == 200 and (first["succeeded"], first["failed"]) == (2, 1), (status, first)

@@ -27,7 +27,8 @@ def listen(aws, bus):
     sqs, events = aws.client("sqs"), aws.client("events")
     queue = sqs.create_queue(QueueName="rehearsal-events")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    allowed = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn}
+    service = {"Service": "events.amazonaws.com"}
+    allowed = {"Effect": "Allow", "Principal": service, "Action": "sqs:SendMessage", "Resource": arn}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
     events.put_rule(Name="rehearsal", EventBusName=bus, EventPattern=json.dumps({"source": [{"prefix": ""}]}))

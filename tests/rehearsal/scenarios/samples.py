@@ -5,11 +5,11 @@ import zlib
 
 AI_TEXT = (
     "The proliferation of artificial intelligence has engendered a profound paradigm shift across numerous sectors, "
-    "fundamentally transforming how organizations approach complex challenges. By leveraging sophisticated algorithms and "
-    "vast datasets, these systems enable unprecedented levels of efficiency, accuracy, and innovation. Moreover, the seamless "
-    "integration of machine learning into everyday workflows fosters collaboration and empowers individuals to focus on "
-    "higher-value tasks. Ultimately, embracing this transformative technology is essential for navigating the evolving "
-    "landscape of the modern digital economy."
+    "fundamentally transforming how organizations approach complex challenges. By leveraging sophisticated algorithms "
+    "and vast datasets, these systems enable unprecedented levels of efficiency, accuracy, and innovation. Moreover, "
+    "the seamless integration of machine learning into everyday workflows fosters collaboration and empowers "
+    "individuals to focus on higher-value tasks. Ultimately, embracing this transformative technology is essential for "
+    "navigating the evolving landscape of the modern digital economy."
 )
 
 
