@@ -1,8 +1,8 @@
 """What a thousand scans cost on AWS with the compact pack, from public prices: `python infra/cost.py`.
 
-Prices are those of us-east-1 without free tiers, as published in 2025; look them up again before you rely on them. Times
-are what `make bench` printed (README.md, "How fast it is") on two cores; 3538 MB of Lambda are two vCPUs. Starting a
-function is not in them.
+Prices are those of us-east-1 without free tiers, as published in 2025; look them up again before you rely on them.
+Times are what `make bench` printed (README.md, "How fast it is") on two cores; 3538 MB of Lambda are two vCPUs.
+Starting a function is not in them.
 """
 
 MILLION = 1_000_000
@@ -39,7 +39,7 @@ def parts(request, jobs, parked):
     compute = request * API_GB + sum(jobs) * INFERENCE_GB + 2 * SMALL_SECONDS * SMALL_GB
     return {
         "Lambda": compute * LAMBDA_GB_SECOND + (1 + queued + 1) * LAMBDA_REQUEST,
-        # Rate, quota, and a scan of two units: created, recorded for each stage, ended in a transaction, which is double.
+        # Rate, quota; a scan of two units, created, recorded for each stage, ended in a transaction, which is double.
         "DynamoDB": (2 + 2 + 2 * len(jobs) + 4) * DYNAMODB_WRITE + (1.5 + looks) * DYNAMODB_READ,
         "SQS": 3 * queued * SQS_REQUEST,
         "other": HTTP_REQUEST + EVENT + LOG_BYTES / 2**30 * LOG_GB + (S3_PUT + S3_GET if parked else 0),

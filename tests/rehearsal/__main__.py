@@ -20,7 +20,7 @@ def main():
     parser = argparse.ArgumentParser(prog="tests/rehearsal", description=__doc__)
     parser.add_argument("--binaries", type=pathlib.Path, default=ROOT / "target/release", help="the compiled functions")
     parser.add_argument("--pack", type=pathlib.Path, default=ROOT / ".truthlens/models/compact", help="the model pack")
-    parser.add_argument("--without", nargs="*", default=[], metavar="function", help="functions that are not compiled")
+    parser.add_argument("--without", nargs="*", default=[], metavar="function", help="functions not compiled")
     parser.add_argument("--log", type=pathlib.Path, default=ROOT / ".truthlens/rehearsal.log", help="the emulator's log")
     parser.add_argument("--only", nargs="*", metavar="scenario", help=f"of {', '.join(SCENARIOS)}; else all of them")
     arguments = parser.parse_args()
