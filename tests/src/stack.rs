@@ -121,6 +121,11 @@ impl Stack {
 
     /// Starts a compiled function of this workspace on a simulated Lambda runtime API.
     pub async fn function(&self, name: &str) -> Function {
+        self.function_with(name, &[]).await
+    }
+
+    /// The same with further variables.
+    pub async fn function_with(&self, name: &str, variables: &[(&str, &str)]) -> Function {
         let simulator = Simulator::builder().function_name(name).build().await.unwrap();
         let api = simulator.runtime_api_url().trim_start_matches("http://").to_owned();
         let endpoints = &self.embedded.endpoints;
@@ -147,6 +152,7 @@ impl Stack {
         ];
         environment.extend(fixed.map(|(name, value)| (name.to_owned(), value.to_owned())));
         environment.extend(self.names.to_env());
+        environment.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let child =
             Command::new(binary(name)).envs(environment).stdout(Stdio::null()).kill_on_drop(true).spawn().unwrap();
         Function { simulator, child }

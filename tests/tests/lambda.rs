@@ -6,7 +6,9 @@ use end_to_end::product::data;
 use end_to_end::{Stack, packs, pictures, texts, workspace};
 use scan::{Content, JobContent, Plan, Stage, StageJob};
 use serde_json::{Value, json};
+use service::{DetectRequest, ImageSource};
 use std::time::Duration;
+use time::OffsetDateTime;
 
 /// A sample event, as AWS sends it.
 fn event(name: &str) -> Value {
@@ -102,4 +104,25 @@ async fn an_image_goes_through_the_functions_too_as_pixels_and_never_as_a_file()
     assert_eq!(inference.invoke(job).await, json!({"batchItemFailures": []}));
     let ended = stack.scans().get(&account.id, scan["id"].as_str().unwrap().parse().unwrap()).await.unwrap().unwrap();
     assert!(ended.is_final() && ended.scores().len() == 3, "{ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_function_streams_its_pack_from_a_bucket_and_loads_the_stages_that_it_is_for() {
+    let stack = Stack::start(&packs::compact(), Duration::from_secs(60)).await;
+    let account = stack.account("cloudy", Plan::Pro).await;
+    let s3 = &stack.clients.s3;
+    s3.create_bucket().bucket("packs").send().await.unwrap();
+    let classifier = stack.pack.stages[&Stage::Classifier].model.as_ref().unwrap().files.iter().map(|file| &file.path);
+    for path in classifier.map(String::as_str).chain(["pack.toml"]) {
+        let bytes = std::fs::read(packs::compact().join(path)).unwrap();
+        s3.put_object().bucket("packs").key(format!("compact/1/{path}")).body(bytes.into()).send().await.unwrap();
+    }
+    let variables = [("PACK_SOURCE", "s3://packs/compact/1"), ("STAGES", "classifier")];
+    let inference = stack.function_with("inference", &variables).await;
+    let request = DetectRequest::Image(ImageSource::file(pictures::photo(320, 240, 1)).unwrap());
+    let begun = stack.detect().begin(&account, request, OffsetDateTime::now_utc()).await.unwrap();
+    let job = stack.receive(Stage::Classifier).await.unwrap();
+    assert_eq!(inference.invoke(job).await, json!({"batchItemFailures": []}));
+    let ended = stack.scans().get(&account.id, begun.scan.id).await.unwrap().unwrap();
+    assert!(ended.is_final() && ended.scores().contains_key(&Stage::Classifier), "{ended:?}");
 }

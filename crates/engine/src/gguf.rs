@@ -7,22 +7,30 @@ use candle_core::{DType, Device, Result, Tensor, bail};
 use candle_nn::VarBuilder;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
 /// An open GGUF file: its metadata, and where its tensors lie.
 pub struct Gguf {
     path: PathBuf,
-    reader: BufReader<File>,
+    reader: Box<dyn Random>,
     content: Content,
 }
 
+/// Bytes that can be read in any order.
+trait Random: Read + Seek {}
+impl<T: Read + Seek> Random for T {}
+
 impl Gguf {
-    /// Reads the header. Tensors are read by [`load`](Self::load).
+    /// Opens the file at `path`.
     pub fn open(path: &Path) -> std::result::Result<Self, EngineError> {
-        let mut reader = BufReader::new(File::open(path).map_err(EngineError::io(path))?);
+        Self::read(path, BufReader::new(File::open(path).map_err(EngineError::io(path))?))
+    }
+
+    /// Reads the header of a file that errors call `path`. Tensors are read by [`load`](Self::load).
+    pub fn read(path: &Path, mut reader: impl Read + Seek + 'static) -> std::result::Result<Self, EngineError> {
         let content = Content::read(&mut reader).map_err(EngineError::weights(path))?;
-        Ok(Self { path: path.into(), reader, content })
+        Ok(Self { path: path.into(), reader: Box::new(reader), content })
     }
 
     /// The shape of the Llama in this file.

@@ -12,6 +12,7 @@ pub mod gguf;
 mod kernels;
 pub mod models;
 mod reductions;
+pub mod remote;
 pub mod scheduler;
 pub mod scoring;
 pub mod stages;
@@ -20,6 +21,8 @@ pub mod windows;
 
 pub use candle_core::Device;
 pub use error::EngineError;
+pub use files::PackFiles;
+pub use remote::Remote;
 
 use candle_core::DType;
 use scan::pack::ModelSpec;
@@ -43,14 +46,25 @@ enum Loaded {
 }
 
 impl Engine {
-    /// Loads every neural stage that the pack names and whose files lie below `root`, the pack's folder, as the
-    /// pack describes them. A stage whose files are missing or other than described is absent, with the reason
-    /// kept; a stage that cannot be run at all is an error.
+    /// Loads every neural stage that the pack names and whose files lie below `root`, the pack's folder. See
+    /// [`Engine::load_stages`].
     pub fn load(pack: &Pack, root: &Path, device: Device) -> Result<Self, EngineError> {
+        Self::load_stages(pack, &PackFiles::Folder(root.into()), device, |_| true)
+    }
+
+    /// Loads the neural stages that the pack names and that are `wanted`, if their files are as the pack describes
+    /// them. A stage whose files are missing or other than described is absent, with the reason kept; a stage that
+    /// cannot be run at all is an error. Blocks for as long as it takes.
+    pub fn load_stages(
+        pack: &Pack,
+        files: &PackFiles,
+        device: Device,
+        wanted: impl Fn(Stage) -> bool,
+    ) -> Result<Self, EngineError> {
         let mut engine = Self { stages: BTreeMap::new(), absent: BTreeMap::new() };
-        for (&stage, spec) in &pack.stages {
+        for (&stage, spec) in pack.stages.iter().filter(|(stage, _)| wanted(**stage)) {
             let Some(model) = &spec.model else { continue };
-            match load(stage, model, root, &device) {
+            match load(stage, model, files, &device) {
                 Ok(loaded) => {
                     tracing::info!(%stage, pack = pack.label(), "loaded");
                     engine.stages.insert(stage, loaded);
@@ -101,16 +115,16 @@ impl Engine {
     }
 
     fn not_loaded(&self, stage: Stage) -> EngineError {
-        let reason = self.absent(stage).unwrap_or("the pack does not name it");
+        let reason = self.absent(stage).unwrap_or("it was not among those to be loaded");
         EngineError::Absent { stage, reason: reason.into() }
     }
 }
 
-fn load(stage: Stage, model: &ModelSpec, root: &Path, device: &Device) -> Result<Loaded, EngineError> {
+fn load(stage: Stage, model: &ModelSpec, files: &PackFiles, device: &Device) -> Result<Loaded, EngineError> {
     match stage {
-        Stage::Roberta => Ok(Loaded::Encoder(Encoder::load(model, root, device)?)),
-        Stage::Binoculars => Ok(Loaded::Binoculars(Binoculars::load(model, root, device)?)),
-        Stage::Classifier => Ok(Loaded::Classifier(Classifier::load(model, root, device)?)),
+        Stage::Roberta => Ok(Loaded::Encoder(Encoder::load(model, files, device)?)),
+        Stage::Binoculars => Ok(Loaded::Binoculars(Binoculars::load(model, files, device)?)),
+        Stage::Classifier => Ok(Loaded::Classifier(Classifier::load(model, files, device)?)),
         _ => Err(EngineError::unsupported(stage, "it is not a neural stage")),
     }
 }

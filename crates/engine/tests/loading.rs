@@ -6,10 +6,11 @@ use candle_core::{DType, Device};
 use engine::files::ModelFiles;
 use engine::gguf::Gguf;
 use engine::models::bert::Bert;
-use engine::{Engine, EngineError};
+use engine::{Engine, EngineError, PackFiles, Remote};
 use scan::{Pack, Stage};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 const FILES: [&str; 3] = ["config.json", "model.safetensors", "tokenizer.json"];
@@ -120,7 +121,7 @@ fn a_file_other_than_the_packs_is_never_loaded() {
     let weights = root.path().join("encoder/model.safetensors");
     let good = std::fs::read(&weights).unwrap();
     let model = pack.stages[&Stage::Roberta].model.as_ref().unwrap();
-    let verify = || ModelFiles::verify(root.path(), &model.files, "encoder").map(drop);
+    let verify = || PackFiles::Folder(root.path().into()).model(&model.files, "encoder").map(drop);
 
     let mut other = good.clone();
     other[good.len() - 1] ^= 1;
@@ -179,4 +180,59 @@ fn corrupt_files_are_errors_that_name_them() {
     write("model.gguf", &[b"GGUF\x03\0\0\0".as_slice(), &[0; 16]].concat());
     let empty = Gguf::open(&folder.path().join("model.gguf")).unwrap();
     assert!(matches!(empty.config(), Err(EngineError::Config { .. })));
+}
+
+/// A pack's folder, read as if it lay elsewhere; `break_off` ends every file after so many bytes.
+struct Elsewhere {
+    root: PathBuf,
+    break_off: u64,
+}
+
+impl Remote for Elsewhere {
+    fn open(&self, path: &str) -> std::io::Result<Box<dyn Read>> {
+        Ok(Box::new(std::fs::File::open(self.root.join(path))?.take(self.break_off)))
+    }
+}
+
+fn elsewhere(root: &Path, break_off: u64) -> PackFiles {
+    PackFiles::Remote(std::sync::Arc::new(Elsewhere { root: root.into(), break_off }))
+}
+
+#[tokio::test]
+async fn what_is_streamed_from_elsewhere_reads_texts_as_from_a_folder() {
+    let (root, pack) = pack(30);
+    let streamed = Engine::load_stages(&pack, &elsewhere(root.path(), u64::MAX), Device::Cpu, |_| true).unwrap();
+    let text = "The quick brown fox.";
+    let reading = streamed.read(Stage::Roberta, text).await.unwrap();
+    assert_eq!(reading, load(root.path(), &pack).read(Stage::Roberta, text).await.unwrap());
+    assert!(streamed.absent(Stage::Binoculars).unwrap().contains("missing"));
+    let none = Engine::load_stages(&pack, &elsewhere(root.path(), 0), Device::Cpu, |stage| stage == Stage::Classifier);
+    assert_eq!(none.unwrap().stages().count(), 0, "what is not wanted is not even opened");
+}
+
+#[test]
+fn a_stream_that_breaks_off_goes_on_or_was_changed_is_never_loaded() {
+    let (root, pack) = pack(30);
+    let reason = |break_off: u64| {
+        let engine = Engine::load_stages(&pack, &elsewhere(root.path(), break_off), Device::Cpu, |_| true);
+        engine.map(|engine| engine.absent(Stage::Roberta).unwrap_or("loaded").to_owned())
+    };
+    assert_eq!(reason(u64::MAX).unwrap(), "loaded");
+    assert!(reason(100).unwrap().contains("bytes but the pack says"));
+    let weights = root.path().join("encoder/model.safetensors");
+    let whole = std::fs::read(&weights).unwrap();
+    // The configuration comes whole; of the weights, a tensor breaks off.
+    assert!(matches!(reason(whole.len() as u64 - 10), Err(EngineError::Weights { .. })));
+    let mut longer = whole.clone();
+    longer.push(0);
+    std::fs::write(&weights, longer).unwrap();
+    assert!(reason(u64::MAX).unwrap().contains("bytes but the pack says"));
+    let mut changed = whole.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    std::fs::write(&weights, changed).unwrap();
+    assert!(reason(u64::MAX).unwrap().contains("SHA-256"));
+    let mut huge = whole;
+    huge[..8].copy_from_slice(&u64::MAX.to_le_bytes());
+    std::fs::write(&weights, huge).unwrap();
+    assert!(matches!(reason(u64::MAX), Err(EngineError::Weights { .. })));
 }

@@ -1,6 +1,8 @@
 //! The inference function's configuration, read from the environment once.
 
 use cloud::{Names, NamesError};
+use scan::Stage;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// Everything that differs between deployments.
@@ -8,15 +10,91 @@ use std::path::PathBuf;
 pub struct Config {
     /// Tables, queues and buckets.
     pub names: Names,
-    /// `PACK_DIR`: the folder that holds `pack.toml` and the model files.
-    pub pack: PathBuf,
+    /// Where `pack.toml` and the model files are.
+    pub pack: PackPlace,
+    /// `STAGES` (all of the pack's): the stages that this function loads, separated by commas.
+    pub stages: Option<BTreeSet<Stage>>,
+}
+
+/// Where a pack is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PackPlace {
+    /// `PACK_DIR`: a folder.
+    Folder(PathBuf),
+    /// `PACK_SOURCE`: `s3://bucket/prefix`. Nothing of it touches the disk.
+    Bucket {
+        /// The bucket.
+        bucket: String,
+        /// What the keys of its files begin with, without the slash.
+        prefix: String,
+    },
+}
+
+/// The function cannot start.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A variable is missing.
+    #[error(transparent)]
+    Names(#[from] NamesError),
+    /// A variable is not what it should be.
+    #[error("environment variable {name}: {reason}")]
+    Variable {
+        /// Which.
+        name: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 impl Config {
     /// Reads the environment.
-    pub fn from_env() -> Result<Self, NamesError> {
-        let variable = |name: &str| std::env::var(name).ok();
-        let pack = variable("PACK_DIR").ok_or_else(|| NamesError("PACK_DIR".to_owned()))?;
-        Ok(Self { names: Names::from_env(variable)?, pack: PathBuf::from(pack) })
+    pub fn from_env(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let pack = match (variable("PACK_SOURCE"), variable("PACK_DIR")) {
+            (Some(source), _) => bucket(&source).ok_or_else(|| ConfigError::Variable {
+                name: "PACK_SOURCE",
+                reason: "must be s3://bucket/prefix".to_owned(),
+            })?,
+            (None, Some(folder)) => PackPlace::Folder(folder.into()),
+            (None, None) => return Err(NamesError("PACK_DIR or PACK_SOURCE".to_owned()).into()),
+        };
+        let stages = variable("STAGES").map(|names| stages(&names)).transpose()?;
+        Ok(Self { names: Names::from_env(variable)?, pack, stages })
+    }
+}
+
+fn bucket(source: &str) -> Option<PackPlace> {
+    let (bucket, prefix) = source.strip_prefix("s3://")?.split_once('/')?;
+    let prefix = prefix.trim_end_matches('/');
+    (!bucket.is_empty()).then(|| PackPlace::Bucket { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
+}
+
+fn stages(names: &str) -> Result<BTreeSet<Stage>, ConfigError> {
+    let stage = |name: &str| {
+        let known = Stage::ALL.into_iter().find(|stage| stage.is_neural() && stage.name() == name.trim());
+        known.ok_or_else(|| ConfigError::Variable { name: "STAGES", reason: format!("{name:?} is no neural stage") })
+    };
+    names.split(',').map(stage).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pack_is_in_a_folder_or_in_a_bucket() {
+        let place = PackPlace::Bucket { bucket: "packs".into(), prefix: "reference/2026.11.1".into() };
+        assert_eq!(bucket("s3://packs/reference/2026.11.1/"), Some(place));
+        for wrong in ["", "packs/reference", "s3://", "s3:///reference", "https://packs/reference"] {
+            assert_eq!(bucket(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn stages_are_neural_ones_by_name() {
+        assert_eq!(stages("roberta, classifier").unwrap(), [Stage::Roberta, Stage::Classifier].into());
+        for wrong in ["", "heuristics", "roberta,", "all"] {
+            assert!(matches!(stages(wrong), Err(ConfigError::Variable { name: "STAGES", .. })), "{wrong}");
+        }
     }
 }

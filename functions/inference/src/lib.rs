@@ -2,6 +2,8 @@
 //! delivered again.
 
 pub mod config;
+pub mod load;
+pub mod pack_bucket;
 
 pub use config::Config;
 

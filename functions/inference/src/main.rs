@@ -3,21 +3,19 @@
 
 use aws_lambda_events::event::sqs::SqsEvent;
 use cloud::{Clients, Parking, Scans, Usage};
-use engine::{Device, Engine};
-use inference::{Config, handle};
+use inference::{Config, handle, load::load};
 use lambda_runtime::{Error, LambdaEvent, run_concurrent, service_fn};
-use scan::Pack;
 use service::{Inference, Recorder};
 use std::sync::Arc;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     tracing_subscriber::fmt().json().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
-    let config = Config::from_env()?;
-    let pack = Arc::new(Pack::parse(&std::fs::read_to_string(config.pack.join("pack.toml"))?)?);
-    // Before the first invocation: a pack is loaded once per environment.
-    let engine = Arc::new(Engine::load(&pack, &config.pack, Device::cuda_if_available(0)?)?);
+    let config = Config::from_env(|name| std::env::var(name).ok())?;
     let clients = Clients::from_env().await;
+    // Before the first invocation: a pack is loaded once per environment.
+    let (pack, engine) = load(config.pack, config.stages, &clients).await?;
+    let (pack, engine) = (Arc::new(pack), Arc::new(engine));
     let usage = Usage::new(clients.dynamodb.clone(), config.names.usage);
     let scans = Scans::new(clients.dynamodb, config.names.scans, usage);
     let parking = Parking::new(clients.s3, config.names.parking);

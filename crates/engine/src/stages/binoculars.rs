@@ -1,8 +1,7 @@
 //! The `binoculars` stage: a causal language model's surprise, token by token.
 
 use crate::features::features;
-use crate::files::ModelFiles;
-use crate::gguf::Gguf;
+use crate::files::PackFiles;
 use crate::models::falcon;
 use crate::models::llama;
 use crate::models::{CausalLm, Packed};
@@ -14,7 +13,6 @@ use candle_core::Device;
 use scan::pack::{Architecture, Format, Input, ModelSpec};
 use scan::{Reading, Stage, Window, pack};
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Arc;
 use tokenizers::Tokenizer;
 
@@ -42,17 +40,17 @@ impl Model for Scorer {
 }
 
 impl Binoculars {
-    /// Verifies and loads performer, observer and tokenizer below `root`.
-    pub fn load(spec: &ModelSpec, root: &Path, device: &Device) -> Result<Self, EngineError> {
+    /// Verifies and loads performer, observer and tokenizer from the pack's files.
+    pub fn load(spec: &ModelSpec, pack: &PackFiles, device: &Device) -> Result<Self, EngineError> {
         let unsupported = |reason: &str| EngineError::unsupported(Stage::Binoculars, reason);
-        let (performer, tokenizer) = causal_lm(spec, &spec.directory, root, device)?;
+        let (performer, tokenizer) = causal_lm(spec, &spec.directory, pack, device)?;
         let (observer, suffixes) = match &spec.observer {
             Some(pack::Observer::EarlyExit { layers }) => {
                 let suffixes = layers.iter().map(|layer| format!("_{layer}")).collect();
                 (Observer::Layers(layers.clone()), suffixes)
             }
             Some(pack::Observer::Model { directory }) => {
-                (Observer::Model(causal_lm(spec, directory, root, device)?.0), vec![String::new()])
+                (Observer::Model(causal_lm(spec, directory, pack, device)?.0), vec![String::new()])
             }
             None => return Err(unsupported("it names no observer")),
         };
@@ -98,14 +96,14 @@ impl Binoculars {
 fn causal_lm(
     spec: &ModelSpec,
     directory: &str,
-    root: &Path,
+    pack: &PackFiles,
     device: &Device,
 ) -> Result<(Box<dyn CausalLm>, Tokenizer), EngineError> {
-    let files = ModelFiles::verify(root, &spec.files, directory)?;
+    let files = pack.model(&spec.files, directory)?;
     let dtype = dtype(device);
     let model: Box<dyn CausalLm> = match (spec.architecture, spec.format) {
         (Architecture::Llama, Format::Gguf) => {
-            let mut gguf = Gguf::open(files.gguf()?)?;
+            let mut gguf = files.gguf()?;
             let config = gguf.config()?;
             let llama = gguf.load(&config, dtype, device, |vb| llama::load(vb, &config))?;
             return Ok((Box::new(llama), tokenizer_gguf::tokenizer(&gguf)?));

@@ -1,7 +1,7 @@
 //! The `classifier` stage: a vision network fine-tuned to tell photographs from generated images.
 
 use super::log_odds;
-use crate::files::ModelFiles;
+use crate::files::PackFiles;
 use crate::models::ImageClassifier;
 use crate::models::clip::{self, Clip};
 use crate::models::efficientnet::{self, EfficientNetLite};
@@ -12,7 +12,6 @@ use candle_core::{Device, Tensor};
 use scan::pack::{Architecture, Format, Input, ModelSpec};
 use scan::{Features, Pixels, Reading, Stage, Window};
 use serde::Deserialize;
-use std::path::Path;
 
 /// The stage, loaded.
 pub struct Classifier {
@@ -62,8 +61,8 @@ impl Model for Detector {
 }
 
 impl Classifier {
-    /// Verifies and loads the network below `root`.
-    pub fn load(spec: &ModelSpec, root: &Path, device: &Device) -> Result<Self, EngineError> {
+    /// Verifies and loads the network from the pack's files.
+    pub fn load(spec: &ModelSpec, pack: &PackFiles, device: &Device) -> Result<Self, EngineError> {
         let unsupported = |reason: String| EngineError::unsupported(Stage::Classifier, reason);
         let Input::Image { size, .. } = spec.input else {
             return Err(unsupported("it looks at images, not texts".into()));
@@ -71,7 +70,7 @@ impl Classifier {
         if spec.format != Format::Safetensors {
             return Err(unsupported(format!("it cannot be loaded from {:?}", spec.format)));
         }
-        let files = ModelFiles::verify(root, &spec.files, &spec.directory)?;
+        let files = pack.model(&spec.files, &spec.directory)?;
         let dtype = dtype(device);
         let (network, ai): (Box<dyn ImageClassifier>, usize) = match spec.architecture {
             Architecture::Vit => {

@@ -1,7 +1,7 @@
 //! The `roberta` stage: an encoder fine-tuned to tell human from AI text.
 
 use super::log_odds;
-use crate::files::ModelFiles;
+use crate::files::PackFiles;
 use crate::models::bert::Bert;
 use crate::models::roberta::{Config, Roberta};
 use crate::models::{Packed, SequenceClassifier};
@@ -11,7 +11,6 @@ use crate::{EngineError, budget, dtype};
 use candle_core::Device;
 use scan::pack::{Architecture, Format, Input, ModelSpec};
 use scan::{Features, Reading, Stage, Window};
-use std::path::Path;
 use std::sync::Arc;
 use tokenizers::Tokenizer;
 
@@ -47,10 +46,10 @@ impl Model for Detector {
 }
 
 impl Encoder {
-    /// Verifies and loads the classifier and its tokenizer below `root`.
-    pub fn load(spec: &ModelSpec, root: &Path, device: &Device) -> Result<Self, EngineError> {
+    /// Verifies and loads the classifier and its tokenizer from the pack's files.
+    pub fn load(spec: &ModelSpec, pack: &PackFiles, device: &Device) -> Result<Self, EngineError> {
         let unsupported = |reason: String| EngineError::unsupported(Stage::Roberta, reason);
-        let files = ModelFiles::verify(root, &spec.files, &spec.directory)?;
+        let files = pack.model(&spec.files, &spec.directory)?;
         let config: Config = files.config()?;
         let ai = config.id2label.ai().map_err(unsupported)?;
         let Input::Text { window, max_windows } = spec.input else {
