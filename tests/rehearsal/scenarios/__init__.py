@@ -3,7 +3,7 @@
 import dataclasses
 import typing
 
-from . import batch, given_up, image, s3_drop, text, upload
+from . import batch, given_up, image, moderation, s3_drop, text, upload, webhook
 
 
 @dataclasses.dataclass
@@ -20,4 +20,6 @@ SCENARIOS = {
     "batch": Scenario(batch.run),
     "given_up": Scenario(given_up.run, frozenset({"finalize"})),
     "s3_drop": Scenario(s3_drop.run, frozenset({"intake", "publish"})),
+    "moderation": Scenario(moderation.run, frozenset({"intake", "publish"})),
+    "webhook": Scenario(webhook.run, frozenset({"publish"})),
 }
