@@ -136,14 +136,13 @@ def test_a_dropped_image_is_scanned_found_in_history_and_erased(dashboard, pictu
     expect(rows).to_have_count(1)
 
 
-def test_a_big_image_is_uploaded_or_sent_whole(dashboard):
-    """Whole, where the policy or the storage lets no page upload to it; the browser's complaint is then expected."""
+def test_a_big_image_goes_to_the_storage_by_itself(dashboard):
+    """Since behind API Gateway no request of that size arrives."""
     drop(dashboard, "noise.png", png(1400, 1100, noise=True))
     with dashboard.page.expect_response("**/v1/uploads") as permission:
         dashboard.page.get_by_role("button", name="Scan", exact=True).click()
     storage = permission.value.json()["url"]
     dashboard.allowed.add(storage.split("/")[2])
-    dashboard.expected += [storage.split("?")[0], "CSP: connect-src"]
     expect(dashboard.page.locator("#scan-result .probability")).to_be_visible(timeout=60_000)
     expect(dashboard.page.locator(".features")).to_contain_text("1,400 × 1,100")
 

@@ -4,6 +4,7 @@
 //! process may use at a time. SQS keeps its messages in memory.
 
 mod clients;
+mod cors;
 mod dynamodb;
 mod error;
 mod provision;

@@ -1,6 +1,7 @@
 //! S3: s3s, on the file system. Whatever is in it is parked for a job and expires in a day.
 
 use super::clients::{ACCESS_KEY, SECRET_KEY};
+use super::cors::Cors;
 use super::tasks::Tasks;
 use super::{EmbeddedError, server};
 use s3s::S3Error;
@@ -26,7 +27,7 @@ pub(super) async fn serve(data: &Path, tasks: &mut Tasks) -> Result<String, Embe
     let mut service = S3ServiceBuilder::new(files);
     service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
     let service = service.build();
-    tasks.spawn(|stop| server::serve(listener, service, stop));
+    tasks.spawn(|stop| server::serve(listener, Cors(service), stop));
     tasks.every(SWEEP, move || {
         if let Err(error) = SystemTime::now().checked_sub(KEPT).map_or(Ok(()), |oldest| sweep(&root, oldest)) {
             tracing::warn!(%error, "expired objects could not be removed");
