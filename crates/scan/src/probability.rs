@@ -63,7 +63,8 @@ impl From<Probability> for f64 {
 /// Whole per cent: `87%`.
 impl fmt::Display for Probability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.0}%", self.0 * 100.0)
+        // Rounded once, so that 0.87 and 87% stand together: the formatter would round ties to even.
+        write!(f, "{:.0}%", self.rounded() * 100.0)
     }
 }
 
@@ -78,6 +79,14 @@ mod tests {
         }
         assert!(serde_json::from_str::<Probability>("1.5").is_err());
         assert_eq!(serde_json::from_str::<Probability>("0.5").unwrap(), Probability(0.5));
+    }
+
+    #[test]
+    fn percent_and_decimals_are_the_same_number() {
+        let shown = |p: f64| (Probability(p).rounded(), Probability(p).to_string());
+        assert_eq!(shown(0.865), (0.87, "87%".to_owned()));
+        assert_eq!(shown(0.125), (0.13, "13%".to_owned()));
+        assert_eq!(shown(0.99), (0.99, "99%".to_owned()));
     }
 
     #[test]
