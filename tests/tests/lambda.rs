@@ -3,16 +3,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use end_to_end::product::data;
-use end_to_end::{Stack, packs, pictures, texts, workspace};
+use end_to_end::{Stack, event, packs, pictures, texts};
 use scan::{Content, JobContent, Plan, Stage, StageJob};
 use serde_json::{Value, json};
 use std::time::Duration;
-
-/// A sample event, as AWS sends it.
-fn event(name: &str) -> Value {
-    let path = workspace().join("events").join(name);
-    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
-}
 
 /// The sample HTTP API event with this body and key.
 fn http(key: &str, body: &Value) -> Value {

@@ -2,7 +2,7 @@
 //! batches at a time, which the engine then merges.
 
 use aws_lambda_events::event::sqs::SqsEvent;
-use cloud::{Clients, Parking, Scans, Usage};
+use cloud::{Clients, Parking, Scans};
 use engine::{Device, Engine};
 use inference::{Config, handle};
 use lambda_runtime::{Error, LambdaEvent, run_concurrent, service_fn};
@@ -18,8 +18,7 @@ async fn main() -> Result<(), Error> {
     // Before the first invocation: a pack is loaded once per environment.
     let engine = Arc::new(Engine::load(&pack, &config.pack, Device::cuda_if_available(0)?)?);
     let clients = Clients::from_env().await;
-    let usage = Usage::new(clients.dynamodb.clone(), config.names.usage);
-    let scans = Scans::new(clients.dynamodb, config.names.scans, usage);
+    let scans = Scans::of(&clients, &config.names);
     let parking = Parking::new(clients.s3, config.names.parking);
     let inference = Inference::new(engine, pack.clone(), parking, Recorder::new(scans, pack));
     run_concurrent(service_fn(move |event: LambdaEvent<SqsEvent>| {
