@@ -52,7 +52,7 @@ lint-infra: $(LINT)    ## the templates
 	PYTHONPATH=$(LINT) $(LINT)/bin/cfn-lint -o infra/cfn-lint-override.json template.yaml infra/*.yaml
 
 rehearse: models $(REHEARSAL)  ## template.yaml, deployed to an emulator of AWS and driven
-	PYTHONPATH=$(REHEARSAL) $(PYTHON) tests/rehearsal --without intake finalize publish
+	PYTHONPATH=$(REHEARSAL) $(PYTHON) tests/rehearsal
 
 package: models $(DEPLOY)  ## the functions as Lambda takes them, in target/package
 	PYTHONPATH=$(DEPLOY) $(DEPLOY)/bin/cargo-lambda lambda build --profile lambda --skip-target-check \

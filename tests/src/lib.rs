@@ -4,11 +4,13 @@ pub mod packs;
 pub mod peer;
 pub mod pictures;
 pub mod product;
+pub mod receiver;
 pub mod stack;
 pub mod texts;
 
 pub use peer::Peer;
 pub use product::Product;
+pub use receiver::Receiver;
 pub use stack::Stack;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +21,12 @@ pub fn binary(name: &str) -> PathBuf {
     let path = test.ancestors().nth(2).expect("tests lie in target/PROFILE/deps").join(name);
     assert!(path.is_file(), "{} is not there; run the tests with `make test`, which builds it", path.display());
     path
+}
+
+/// A sample event from `events/`, as AWS sends it.
+pub fn event(name: &str) -> serde_json::Value {
+    let path = workspace().join("events").join(name);
+    serde_json::from_slice(&std::fs::read(path).expect("the event is there")).expect("the event is JSON")
 }
 
 /// The repository's root.

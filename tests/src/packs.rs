@@ -43,6 +43,21 @@ pub fn inline(folder: &Path) -> PathBuf {
     pack
 }
 
+/// A pack whose text scans await a neural stage beside the heuristics. Its model is nowhere: no worker can run it.
+pub fn waiting(folder: &Path) -> PathBuf {
+    let pack = folder.join("waiting-pack");
+    std::fs::create_dir_all(&pack).unwrap();
+    let manifest = HEURISTICS.replace("heuristics = 1.0", "heuristics = 0.5, roberta = 0.5");
+    std::fs::write(pack.join("pack.toml"), [&manifest, ROBERTA].concat()).unwrap();
+    pack
+}
+
+const ROBERTA: &str = r#"
+[stages.roberta]
+calibration = { features = ["logit"], mean = [0.0], scale = [1.0], linear = [1.0], bias = 0.0 }
+model = { architecture = "bert", directory = "x", format = "safetensors", input = { text = { window = 254, max_windows = 1 } }, files = [] }
+"#;
+
 const INLINE_IMAGE: &str = r#"
 [image]
 blend = { weights = { metadata = 0.3, frequency = 0.2 } }

@@ -125,6 +125,26 @@ pub async fn create_key(data: &Path, account: &str, plan: &str) -> String {
     out.trim_end().to_owned()
 }
 
+/// The token that signing in to an account gives.
+pub async fn sign_in(data: &Path, account: &str) -> String {
+    let (code, out, err) = run(&["token", "--account", account, "--data-dir", &data.to_string_lossy()], "").await;
+    assert_eq!(code, Some(0), "{err}");
+    out.trim_end().to_owned()
+}
+
+/// The events that the server has told so far, once they are `count`; for at most 20 s.
+pub async fn events(data: &Path, count: usize) -> Vec<Value> {
+    for _ in 0..200 {
+        let text = std::fs::read_to_string(data.join("events.jsonl")).unwrap_or_default();
+        let events: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        if events.len() >= count {
+            return events;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("{count} events were not told");
+}
+
 /// Runs `truthlens` to its end: exit code, standard output, standard error.
 pub async fn run(arguments: &[&str], input: &str) -> (Option<i32>, String, String) {
     use tokio::io::AsyncWriteExt;

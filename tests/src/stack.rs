@@ -2,12 +2,12 @@
 
 use crate::binary;
 use api::{App, Settings, router};
-use cloud::{Accounts, Clients, Jobs, Names, Parking, Pepper, Scans, Uploads, Usage};
+use cloud::{Accounts, Clients, Names, Pepper, Scans, Usage};
 use fetch::{AddressPolicy, FetchLimits, Fetcher};
 use lambda_simulator::Simulator;
 use scan::{Account, Pack, Plan, Stage};
 use serde_json::{Value, json};
-use service::{Detect, DetectSettings, Recorder, Sources};
+use service::{Detect, DetectSettings, Recorder};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -16,8 +16,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use truthlens::data::DataDir;
-use truthlens::embedded::Embedded;
+use truthlens::embedded::{Embedded, Endpoints, Queue, Queues};
 use truthlens::installation::Installation;
+use truthlens::stream::Stream;
 
 /// DynamoDB, SQS and S3 with our tables, queues and bucket.
 pub struct Stack {
@@ -29,6 +30,10 @@ pub struct Stack {
     pub pepper: Pepper,
     /// The pack that scans are judged by, and its folder.
     pub pack: Arc<Pack>,
+    /// The queues of the stages.
+    pub queues: BTreeMap<Stage, Queue>,
+    /// What content comes in by.
+    pub intake: Queues,
     folder: PathBuf,
     embedded: Embedded,
     data: TempDir,
@@ -43,16 +48,31 @@ impl Stack {
         let embedded = Embedded::start(data.path()).await.unwrap();
         let stages: Vec<Stage> = pack.neural_stages().collect();
         let folder = folder.to_owned();
-        let Installation { clients, names, pepper, .. } =
+        let Installation { clients, names, pepper, queues, intake, .. } =
             Installation::whole(embedded.clients(), &DataDir::new(data.path()), &stages, visibility_timeout)
                 .await
                 .unwrap();
-        Self { clients, names, pepper, pack, folder, embedded, data }
+        Self { clients, names, pepper, pack, queues, intake: intake.unwrap(), folder, embedded, data }
     }
 
     /// The scans table.
     pub fn scans(&self) -> Scans {
-        Scans::new(self.clients.dynamodb.clone(), self.names.scans.clone(), self.usage())
+        Scans::of(&self.clients, &self.names)
+    }
+
+    /// Where the services listen.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.embedded.endpoints
+    }
+
+    /// The folder that everything is kept in.
+    pub fn folder(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// The stream of the scans table.
+    pub fn stream(&self) -> Stream {
+        Stream::new(self.embedded.streams(), self.names.scans.clone(), self.data.path().join("stream-position"))
     }
 
     /// The usage table.
@@ -67,12 +87,13 @@ impl Stack {
 
     /// The detect use case.
     pub fn detect(&self) -> Detect {
-        let jobs = Jobs::new(self.clients.sqs.clone(), &self.names);
-        let parking = Parking::new(self.clients.s3.clone(), self.names.parking.clone());
-        let uploads = Uploads::new(self.clients.s3.clone(), self.names.parking.clone());
+        self.detect_with(DetectSettings::default())
+    }
+
+    /// The detect use case with other settings.
+    pub fn detect_with(&self, settings: DetectSettings) -> Detect {
         let fetcher = Fetcher::new(AddressPolicy::public_only(), FetchLimits::default());
-        let sources = Sources::new(fetcher, uploads);
-        Detect::new(self.pack.clone(), self.usage(), self.scans(), jobs, parking, sources, DetectSettings::default())
+        Detect::new(self.pack.clone(), &self.clients, &self.names, fetcher, settings)
     }
 
     /// The API on a socket, in this process; its URL. It ends with the test.
@@ -99,17 +120,14 @@ impl Stack {
 
     /// Takes one job of a stage from its queue, as the event source mapping would hand it to the function.
     pub async fn receive(&self, stage: Stage) -> Option<Value> {
-        let received = self
-            .clients
-            .sqs
-            .receive_message()
-            .queue_url(&self.names.queues[&stage])
-            .wait_time_seconds(5)
-            .message_system_attribute_names("ApproximateReceiveCount".into())
-            .send()
-            .await
-            .unwrap();
-        let message = received.messages?.into_iter().next()?;
+        self.receive_from(&self.names.queues[&stage]).await
+    }
+
+    /// Takes one message from a queue in the same way.
+    pub async fn receive_from(&self, queue: &str) -> Option<Value> {
+        let receive = self.clients.sqs.receive_message().queue_url(queue).wait_time_seconds(5);
+        let receive = receive.message_system_attribute_names("ApproximateReceiveCount".into());
+        let message = receive.send().await.unwrap().messages?.into_iter().next()?;
         let count = message.attributes.iter().flatten().next().map(|(_, count)| count.clone());
         let record = json!({
             "messageId": message.message_id, "receiptHandle": message.receipt_handle, "body": message.body,
@@ -125,7 +143,7 @@ impl Stack {
     }
 
     /// The same with further variables.
-    pub async fn function_with(&self, name: &str, variables: &[(&str, &str)]) -> Function {
+    pub async fn function_with(&self, name: &str, variables: &[(&str, String)]) -> Function {
         let simulator = Simulator::builder().function_name(name).build().await.unwrap();
         let api = simulator.runtime_api_url().trim_start_matches("http://").to_owned();
         let endpoints = &self.embedded.endpoints;
@@ -152,7 +170,7 @@ impl Stack {
         ];
         environment.extend(fixed.map(|(name, value)| (name.to_owned(), value.to_owned())));
         environment.extend(self.names.to_env());
-        environment.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        environment.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         let child =
             Command::new(binary(name)).envs(environment).stdout(Stdio::null()).kill_on_drop(true).spawn().unwrap();
         Function { simulator, child }

@@ -3,18 +3,12 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use end_to_end::product::data;
-use end_to_end::{Stack, packs, pictures, texts, workspace};
-use scan::{Content, JobContent, Plan, Stage, StageJob};
+use end_to_end::{Stack, event, packs, pictures, texts};
+use scan::{Content, JobContent, Plan, Source, Stage, StageJob};
 use serde_json::{Value, json};
 use service::{DetectRequest, ImageSource};
 use std::time::Duration;
 use time::OffsetDateTime;
-
-/// A sample event, as AWS sends it.
-fn event(name: &str) -> Value {
-    let path = workspace().join("events").join(name);
-    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
-}
 
 /// The sample HTTP API event with this body and key.
 fn http(key: &str, body: &Value) -> Value {
@@ -117,10 +111,10 @@ async fn a_function_streams_its_pack_from_a_bucket_and_loads_the_stages_that_it_
         let bytes = std::fs::read(packs::compact().join(path)).unwrap();
         s3.put_object().bucket("packs").key(format!("compact/1/{path}")).body(bytes.into()).send().await.unwrap();
     }
-    let variables = [("PACK_SOURCE", "s3://packs/compact/1"), ("STAGES", "classifier")];
+    let variables = [("PACK_SOURCE", "s3://packs/compact/1".to_owned()), ("STAGES", "classifier".to_owned())];
     let inference = stack.function_with("inference", &variables).await;
     let request = DetectRequest::Image(ImageSource::file(pictures::photo(320, 240, 1)).unwrap());
-    let begun = stack.detect().begin(&account, request, OffsetDateTime::now_utc()).await.unwrap();
+    let begun = stack.detect().begin(&account, request, Source::Api, OffsetDateTime::now_utc()).await.unwrap();
     let job = stack.receive(Stage::Classifier).await.unwrap();
     assert_eq!(inference.invoke(job).await, json!({"batchItemFailures": []}));
     let ended = stack.scans().get(&account.id, begun.scan.id).await.unwrap().unwrap();

@@ -4,15 +4,36 @@
 use crate::{CloudError, Permission};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{AttributeValue as Value, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{AttributeValue as Value, Put, ReturnValuesOnConditionCheckFailure};
 use scan::{AccountId, ErrorCode, ScanId};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
 
 /// How long an answer is remembered.
 const REMEMBERED: Duration = Duration::days(1);
 /// A request that has neither ended nor been given up after this has died; API Gateway allows 30 s.
 const IN_FLIGHT: Duration = Duration::seconds(60);
+
+/// How long an event is remembered: longer than any queue keeps one (14 days).
+const EVENT_REMEMBERED: Duration = Duration::days(15);
+
+/// What tells an event from all others of an account. Holds a space, which no idempotency key of a client does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventKey(String);
+
+impl EventKey {
+    /// Of an event of some kind, told from others of its kind by `parts`.
+    pub fn of(kind: &str, parts: &[&str]) -> Self {
+        let mut hash = Sha256::new();
+        for part in parts {
+            // With its length, so that no two lists of parts read the same.
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        Self(format!("{kind} {}", hex::encode(hash.finalize())))
+    }
+}
 
 /// Requests by idempotency key.
 #[derive(Debug, Clone)]
@@ -114,6 +135,41 @@ impl Idempotency {
                 })
             }
             _ => Err(CloudError::of("claim idempotency key")(error)),
+        }
+    }
+
+    /// The claim of something that comes by itself and may come again, as part of a transaction: its condition cancels
+    /// the transaction when the claim has been made before.
+    pub fn claim_of_event(
+        &self,
+        account: &AccountId,
+        event: &EventKey,
+        scan: ScanId,
+        now: OffsetDateTime,
+    ) -> Result<Put, CloudError> {
+        let mut item = item(account, &event.0, &event.0, Some(Answer::Scan(scan)), now);
+        item.expires_at = (now + EVENT_REMEMBERED).unix_timestamp();
+        Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(serde_dynamo::to_item(item)?))
+            .condition_expression("attribute_not_exists(pk)")
+            .build()
+            .map_err(CloudError::of("claim an event"))
+    }
+
+    /// The scan that an event came to, if it came before.
+    pub async fn scan_of_event(&self, account: &AccountId, event: &EventKey) -> Result<Option<ScanId>, CloudError> {
+        let get = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("pk", Value::S(account.to_string()))
+            .key("sk", Value::S(event.0.clone()))
+            .consistent_read(true);
+        let found = get.send().await.map_err(CloudError::of("look up an event"))?.item;
+        match found.map(serde_dynamo::from_item::<_, Item>).transpose()?.and_then(|item| item.answer) {
+            Some(Answer::Scan(id)) => Ok(Some(id)),
+            _ => Ok(None),
         }
     }
 

@@ -5,8 +5,14 @@
 
 pub mod accounts;
 pub mod api_key;
+pub mod audit;
+mod conflict;
+pub mod deadlines;
 pub mod error;
+pub mod event_bus;
+pub mod filter;
 pub mod idempotency;
+pub mod inbox;
 pub mod jobs;
 pub mod keys;
 pub mod names;
@@ -15,18 +21,25 @@ pub mod parking;
 pub mod scans;
 pub mod uploads;
 pub mod usage;
+pub mod webhooks;
 
 pub use accounts::Accounts;
 pub use api_key::{ApiKey, Pepper};
+pub use audit::Audit;
+pub use deadlines::{Deadline, Deadlines};
 pub use error::CloudError;
-pub use idempotency::{Answer, BatchItem, Claim, Idempotency};
+pub use event_bus::EventBus;
+pub use filter::Filter;
+pub use idempotency::{Answer, BatchItem, Claim, EventKey, Idempotency};
+pub use inbox::Inbox;
 pub use jobs::Jobs;
 pub use keys::{KeyInfo, Keys};
 pub use names::{Names, NamesError};
 pub use parking::Parking;
-pub use scans::{Filter, Found, Recorded, Scans};
+pub use scans::{Admitted, Found, Recorded, Scans};
 pub use uploads::{Permission, Uploads};
 pub use usage::{MonthUse, QuotaUse, RateLimit, RateUse, Usage};
+pub use webhooks::{Secret, Webhook, WebhookMessage, WebhookQueue, Webhooks};
 
 /// The AWS clients, made once per process and cheap to clone.
 #[derive(Debug, Clone)]

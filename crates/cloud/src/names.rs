@@ -16,10 +16,20 @@ pub struct Names {
     pub scans: String,
     /// Table of idempotency keys.
     pub idempotency: String,
+    /// Table of what was done to scans.
+    pub audit: String,
     /// Bucket for content too big for a message.
     pub parking: String,
     /// Queue URL of each neural stage.
     pub queues: BTreeMap<Stage, String>,
+    /// Queue URL of scans whose time is up.
+    pub deadlines: Option<String>,
+    /// Queue URL of events on their way to webhooks.
+    pub webhooks: Option<String>,
+    /// Bucket that users put content into.
+    pub uploads: Option<String>,
+    /// Bus that events go to.
+    pub event_bus: Option<String>,
 }
 
 /// A variable is not set.
@@ -28,8 +38,9 @@ pub struct Names {
 pub struct NamesError(pub String);
 
 impl Names {
-    /// Reads `TABLE_ACCOUNTS`, `TABLE_KEYS`, `TABLE_USAGE`, `TABLE_SCANS`, `TABLE_IDEMPOTENCY`, `BUCKET_PARKING`,
-    /// and `QUEUE_<STAGE>` for each neural stage that has a queue.
+    /// Reads `TABLE_ACCOUNTS`, `TABLE_KEYS`, `TABLE_USAGE`, `TABLE_SCANS`, `TABLE_IDEMPOTENCY`, `TABLE_AUDIT`,
+    /// `BUCKET_PARKING`, and `QUEUE_<STAGE>` for each neural stage that has a queue. Then what only some functions use:
+    /// `QUEUE_DEADLINES`, `QUEUE_WEBHOOKS`, `BUCKET_UPLOADS` and `EVENT_BUS`; see [`Names::require`].
     pub fn from_env(variable: impl Fn(&str) -> Option<String>) -> Result<Self, NamesError> {
         let required = |name: &str| variable(name).ok_or_else(|| NamesError(name.to_owned()));
         let queue = |stage: Stage| Some((stage, variable(&queue_variable(stage))?));
@@ -39,7 +50,12 @@ impl Names {
             usage: required("TABLE_USAGE")?,
             scans: required("TABLE_SCANS")?,
             idempotency: required("TABLE_IDEMPOTENCY")?,
+            audit: required("TABLE_AUDIT")?,
             parking: required("BUCKET_PARKING")?,
+            deadlines: variable("QUEUE_DEADLINES"),
+            webhooks: variable("QUEUE_WEBHOOKS"),
+            uploads: variable("BUCKET_UPLOADS"),
+            event_bus: variable("EVENT_BUS"),
             queues: Stage::ALL.into_iter().filter(|stage| stage.is_neural()).filter_map(queue).collect(),
         })
     }
@@ -52,10 +68,29 @@ impl Names {
             ("TABLE_USAGE".to_owned(), self.usage.clone()),
             ("TABLE_SCANS".to_owned(), self.scans.clone()),
             ("TABLE_IDEMPOTENCY".to_owned(), self.idempotency.clone()),
+            ("TABLE_AUDIT".to_owned(), self.audit.clone()),
             ("BUCKET_PARKING".to_owned(), self.parking.clone()),
         ];
+        let optional = self.optional().into_iter();
+        variables.extend(optional.filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))));
         variables.extend(self.queues.iter().map(|(stage, url)| (queue_variable(*stage), url.clone())));
         variables
+    }
+
+    /// Checks that the function was told what it uses, by the names of variables.
+    pub fn require(&self, variables: &[&str]) -> Result<(), NamesError> {
+        let missing =
+            |variable: &&&str| self.optional().iter().any(|(name, value)| name == *variable && value.is_none());
+        variables.iter().find(missing).map_or(Ok(()), |name| Err(NamesError((*name).to_owned())))
+    }
+
+    fn optional(&self) -> [(&'static str, &Option<String>); 4] {
+        [
+            ("QUEUE_DEADLINES", &self.deadlines),
+            ("QUEUE_WEBHOOKS", &self.webhooks),
+            ("BUCKET_UPLOADS", &self.uploads),
+            ("EVENT_BUS", &self.event_bus),
+        ]
     }
 }
 
@@ -76,11 +111,18 @@ mod tests {
             usage: "u".into(),
             scans: "s".into(),
             idempotency: "i".into(),
+            audit: "t".into(),
             parking: "p".into(),
             queues: BTreeMap::from([(Stage::Roberta, "http://queue".into())]),
+            deadlines: Some("http://deadlines".into()),
+            webhooks: None,
+            uploads: None,
+            event_bus: None,
         };
         let mut env: HashMap<_, _> = names.to_env().into_iter().collect();
         assert_eq!(Names::from_env(|name| env.get(name).cloned()).unwrap(), names);
+        assert_eq!(names.require(&["QUEUE_DEADLINES"]), Ok(()));
+        assert_eq!(names.require(&["QUEUE_DEADLINES", "EVENT_BUS"]), Err(NamesError("EVENT_BUS".into())));
         env.remove("TABLE_USAGE");
         assert_eq!(Names::from_env(|name| env.get(name).cloned()), Err(NamesError("TABLE_USAGE".into())));
     }

@@ -4,6 +4,7 @@
 //! `day_31`; `sk = rate#detect#<minute>` counts requests of one clock minute and expires by TTL.
 
 use crate::CloudError;
+use crate::conflict::retried;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
@@ -157,7 +158,7 @@ impl Usage {
                         .condition_expression("attribute_not_exists(used) OR used <= :room")
                         .expression_attribute_values(":room", number(limit - scans));
                 }
-                counted(update.send().await, "used", "reserve quota")?
+                counted(retried(|| update.clone().send()).await, "used", "reserve quota")?
             }
         };
         let resets_at = next_month(now);
@@ -178,7 +179,7 @@ impl Usage {
             .update_expression(COUNT)
             .expression_attribute_names("#day", day_attribute(reserved_at))
             .expression_attribute_values(":scans", Value::N(format!("-{scans}")));
-        update.send().await.map_err(CloudError::of("refund quota"))?;
+        retried(|| update.clone().send()).await.map_err(CloudError::of("refund quota"))?;
         Ok(())
     }
 
@@ -208,6 +209,32 @@ impl Usage {
             .limit(limit);
         let found = query.send().await.map_err(CloudError::of("get usage"))?.items.unwrap_or_default();
         found.iter().map(MonthUse::read).collect()
+    }
+
+    /// The charge of one scan as part of a transaction, which its condition cancels when the quota of `limit` is used up;
+    /// `None` where there is no quota at all. See [`crate::Scans::admit`].
+    pub(crate) fn charge_one(
+        &self,
+        account: &AccountId,
+        limit: Option<u64>,
+        now: OffsetDateTime,
+    ) -> Result<Option<Update>, CloudError> {
+        if limit == Some(0) {
+            return Ok(None);
+        }
+        let mut update = Update::builder()
+            .table_name(&self.table)
+            .key("pk", Value::S(account.to_string()))
+            .key("sk", Value::S(month_key(now)))
+            .update_expression(COUNT)
+            .expression_attribute_names("#day", day_attribute(now))
+            .expression_attribute_values(":scans", number(1));
+        if let Some(limit) = limit {
+            update = update
+                .condition_expression("attribute_not_exists(used) OR used <= :room")
+                .expression_attribute_values(":room", number(limit - 1));
+        }
+        update.build().map(Some).map_err(CloudError::of("charge a scan"))
     }
 
     /// The refund of one scan as part of a transaction; see [`crate::Scans::finalise`].

@@ -77,6 +77,11 @@ impl AddressPolicy {
         Self { allowed: self.allowed.iter().copied().chain(exceptions).collect() }
     }
 
+    /// Whether `address` is one of the exceptions.
+    pub fn excepts(&self, address: SocketAddr) -> bool {
+        self.allowed.contains(&address)
+    }
+
     /// Whether a connection to `address` may be made.
     pub fn permits(&self, address: SocketAddr) -> bool {
         let ip = address.ip().to_canonical();

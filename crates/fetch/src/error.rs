@@ -21,6 +21,9 @@ pub enum FetchError {
     /// A scheme other than `http` and `https`.
     #[error("The URL, or one that it redirects to, is not an http or https one. Only these two can be fetched.")]
     NotHttp,
+    /// http where what is sent must be encrypted.
+    #[error("The URL is not an https one. Use one that begins with https://.")]
+    NotHttps,
     /// A user name or password in the URL.
     #[error("The URL, or one that it redirects to, holds a user name or password. Use one that opens without.")]
     Credentials,
@@ -92,6 +95,7 @@ impl FetchError {
             FetchError::InvalidUrl
             | FetchError::UrlTooLong { .. }
             | FetchError::NotHttp
+            | FetchError::NotHttps
             | FetchError::Credentials
             | FetchError::Port(_)
             | FetchError::NotPublic { .. }

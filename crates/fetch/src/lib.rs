@@ -16,6 +16,7 @@ pub mod address;
 pub mod error;
 pub mod fetcher;
 pub mod guard;
+pub mod poster;
 pub mod resolve;
 pub mod target;
 
@@ -23,5 +24,6 @@ pub use address::{AddressPolicy, InvalidAddress};
 pub use error::FetchError;
 pub use fetcher::{FetchLimits, Fetcher};
 pub use guard::Guard;
+pub use poster::Poster;
 pub use resolve::{Resolve, SystemResolver};
 pub use target::Target;

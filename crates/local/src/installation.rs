@@ -1,10 +1,11 @@
 //! One installation's tables, queues and bucket, as the rest of the product sees them.
 
 use crate::data::{DataDir, Lock};
-use crate::embedded::{names, provision, provision_tables};
+use crate::embedded::{Provisioned, Queue, Queues, names, provision, provision_tables};
 use anyhow::Result;
 use cloud::{Accounts, Clients, Keys, Names, Parking, Pepper, Scans, Usage};
 use scan::Stage;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What is kept, and by which names.
@@ -16,6 +17,10 @@ pub struct Installation {
     pub names: Names,
     /// What keys are hashed with.
     pub pepper: Pepper,
+    /// The queues of the stages; none where only the tables are there.
+    pub queues: BTreeMap<Stage, Queue>,
+    /// What content comes in by; not there where only the tables are.
+    pub intake: Option<Queues>,
     _lock: Option<Lock>,
 }
 
@@ -23,7 +28,8 @@ impl Installation {
     /// Only the tables: what `truthlens keys` needs.
     pub async fn tables(clients: Clients, data: &DataDir) -> Result<Self> {
         provision_tables(&clients.dynamodb).await?;
-        Ok(Self { clients, names: names(), pepper: data.pepper()?, _lock: None })
+        let (pepper, queues) = (data.pepper()?, BTreeMap::new());
+        Ok(Self { clients, names: names(), pepper, queues, intake: None, _lock: None })
     }
 
     /// Tables, bucket, and a queue for each of `stages`, whose messages stay hidden for `visibility_timeout` once
@@ -34,8 +40,8 @@ impl Installation {
         stages: &[Stage],
         visibility_timeout: Duration,
     ) -> Result<Self> {
-        let names = provision(&clients, stages, visibility_timeout).await?.names;
-        Ok(Self { clients, names, pepper: data.pepper()?, _lock: None })
+        let Provisioned { names, queues, intake } = provision(&clients, stages, visibility_timeout).await?;
+        Ok(Self { clients, names, pepper: data.pepper()?, queues, intake: Some(intake), _lock: None })
     }
 
     /// Keeps the data folder's lock for as long as this lives.
@@ -61,7 +67,7 @@ impl Installation {
 
     /// The scans table.
     pub fn scans(&self) -> Scans {
-        Scans::new(self.clients.dynamodb.clone(), self.names.scans.clone(), self.usage())
+        Scans::of(&self.clients, &self.names)
     }
 
     /// The parking bucket.

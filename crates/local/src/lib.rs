@@ -8,3 +8,5 @@ pub mod eval;
 pub mod installation;
 pub mod models;
 pub mod pump;
+pub mod pumps;
+pub mod stream;

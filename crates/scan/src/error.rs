@@ -27,6 +27,12 @@ pub enum ErrorCode {
     ImageTooLarge,
     /// Not an image in one of the formats that are read, or a broken one.
     UnsupportedImage,
+    /// A file that is neither an image in one of the formats that are read nor a text in UTF-8.
+    UnsupportedContent,
+    /// Only a scan with a verdict can be reviewed.
+    NotReviewable,
+    /// The account has as many webhooks as it may.
+    TooManyWebhooks,
     /// The URL is not one that is fetched: not http or https, or not a public address.
     UrlNotAllowed,
     /// The URL could not be fetched.

@@ -76,6 +76,11 @@ impl AccountId {
 #[serde(try_from = "String", into = "String")]
 pub struct KeyId(String);
 
+/// A place that an account wants its events sent to. Not a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct WebhookId(String);
+
 /// The text is not an identifier of that kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a {kind}: it must be {rule}")]
@@ -123,6 +128,7 @@ macro_rules! slug_id {
 }
 slug_id!(AccountId, "account id");
 slug_id!(KeyId, "key id");
+slug_id!(WebhookId, "webhook id");
 
 #[cfg(test)]
 mod tests {

@@ -2,6 +2,7 @@
 
 use crate::Probability;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use utoipa::ToSchema;
 
 /// From which confidence on content is flagged for review, and rejected without one.
@@ -30,6 +31,16 @@ pub enum Action {
     Flag,
     /// It is refused.
     Reject,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Action::Approve => "approve",
+            Action::Flag => "flag",
+            Action::Reject => "reject",
+        })
+    }
 }
 
 /// Content would be rejected before it is flagged.

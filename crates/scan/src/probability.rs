@@ -43,7 +43,29 @@ impl Probability {
 
     /// As shown to users: two decimals, since no calibration supports more.
     pub fn rounded(self) -> f64 {
-        (self.0 * 100.0).round() / 100.0
+        self.shown().0.0
+    }
+
+    /// The same as a value that says so.
+    pub fn shown(self) -> Confidence {
+        Confidence(Self((self.0 * 100.0).round() / 100.0))
+    }
+}
+
+/// A probability as users see it: two decimals. What is decided on it agrees with what is shown.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Confidence(Probability);
+
+impl From<Confidence> for Probability {
+    fn from(confidence: Confidence) -> Self {
+        confidence.0
+    }
+}
+
+impl From<Confidence> for f64 {
+    fn from(confidence: Confidence) -> Self {
+        confidence.0.0
     }
 }
 

@@ -1,6 +1,9 @@
 //! A scan: one content, the stages it runs, and where it stands.
 
-use crate::{AccountId, ImageFacts, Modality, Outcome, Pack, Probability, ScanId, Stage, Verdict, Warning};
+use crate::{
+    AccountId, Action, AuditEntry, Deed, ErrorCode, ImageFacts, Modality, Moderation, Outcome, Pack, Probability,
+    Review, ScanId, Source, Stage, Verdict, Warning,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use time::OffsetDateTime;
@@ -20,7 +23,13 @@ pub struct Scan {
     /// When it ends with whatever stages it has by then.
     #[serde(with = "time::serde::rfc3339")]
     pub deadline: OffsetDateTime,
-    /// SHA-256 of the content, in hexadecimal.
+    /// How it came in.
+    #[serde(default)]
+    pub source: Source,
+    /// The account's thresholds when it was accepted, so that ending it takes no other read.
+    #[serde(default)]
+    pub moderation: Moderation,
+    /// SHA-256 of the content, in hexadecimal; empty where no content could be had.
     pub content_sha256: String,
     /// The pack that judged it: name and version.
     pub pack: String,
@@ -33,6 +42,9 @@ pub struct Scan {
     pub outcomes: BTreeMap<Stage, Option<Outcome>>,
     /// Where it stands.
     pub state: State,
+    /// What a person decided since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
 }
 
 /// Where a scan stands. The last two are final.
@@ -43,11 +55,14 @@ pub enum State {
     Processing,
     /// There is a verdict.
     Completed(Conclusion),
-    /// No stage could say anything. The account is not charged.
+    /// There is none, and the account is not charged.
     Failed {
         /// When that was found.
         #[serde(with = "time::serde::rfc3339")]
         finished_at: OffsetDateTime,
+        /// Why the content was refused; `None` where no stage could say anything of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<ErrorCode>,
     },
 }
 
@@ -58,9 +73,32 @@ pub struct Conclusion {
     pub verdict: Verdict,
     /// The probability of AI.
     pub confidence: Probability,
+    /// What the account's thresholds make of that; `None` for an account without any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<Action>,
     /// When it was reached.
     #[serde(with = "time::serde::rfc3339")]
     pub finished_at: OffsetDateTime,
+}
+
+impl State {
+    /// `processing`, `completed` or `failed`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            State::Processing => "processing",
+            State::Completed(_) => "completed",
+            State::Failed { .. } => "failed",
+        }
+    }
+
+    /// When it was reached, if it is final.
+    pub fn finished_at(&self) -> Option<OffsetDateTime> {
+        match self {
+            State::Processing => None,
+            State::Completed(conclusion) => Some(conclusion.finished_at),
+            State::Failed { finished_at, .. } => Some(*finished_at),
+        }
+    }
 }
 
 impl Scan {
@@ -87,7 +125,7 @@ impl Scan {
     pub fn conclude(&self, pack: &Pack, finished_at: OffsetDateTime) -> State {
         let policy = pack.policy(self.modality);
         let blended = policy.and_then(|policy| Some((policy, policy.blend.confidence(&self.scores())?)));
-        let Some((policy, blended)) = blended else { return State::Failed { finished_at } };
+        let Some((policy, blended)) = blended else { return State::Failed { finished_at, reason: None } };
         let thresholds = &policy.thresholds;
         let confidence = if self.proves_ai() {
             policy.proven.filter(|proven| *proven > blended).unwrap_or(blended)
@@ -96,7 +134,34 @@ impl Scan {
         } else {
             blended
         };
-        State::Completed(Conclusion { verdict: thresholds.verdict(confidence), confidence, finished_at })
+        let action = self.moderation.action(confidence.shown().into());
+        State::Completed(Conclusion { verdict: thresholds.verdict(confidence), confidence, action, finished_at })
+    }
+
+    /// The verdict, once there is one.
+    pub fn conclusion(&self) -> Option<&Conclusion> {
+        match &self.state {
+            State::Completed(conclusion) => Some(conclusion),
+            _ => None,
+        }
+    }
+
+    /// What the trail says of its beginning.
+    pub fn created(&self) -> AuditEntry {
+        let deed = Deed::Created { source: self.source.clone(), model_pack: self.pack.clone() };
+        AuditEntry { at: self.created_at, deed }
+    }
+
+    /// What the trail says of its end, if it has come to one.
+    pub fn finalised(&self) -> Option<AuditEntry> {
+        let conclusion = self.conclusion();
+        let deed = Deed::Finalised {
+            status: self.state.name().to_owned(),
+            verdict: conclusion.map(|c| c.verdict),
+            confidence: conclusion.map(|c| c.confidence.shown()),
+            action: conclusion.and_then(|c| c.action),
+        };
+        Some(AuditEntry { at: self.state.finished_at()?, deed })
     }
 
     /// Whether the content itself proves that AI made it.

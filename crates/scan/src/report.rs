@@ -1,7 +1,10 @@
 //! A scan as users read it: the documented JSON, field for field.
 
 use crate::image::{C2pa, C2paVerdict, Integrity, Trust};
-use crate::{Failure, ImageFacts, Modality, Outcome, Probability, Scan, Segment, Stage, State, Verdict, Warning};
+use crate::{
+    Action, ErrorCode, Failure, ImageFacts, Modality, Outcome, Probability, Review, Scan, Segment, Source, Stage,
+    State, Verdict, Warning,
+};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use time::OffsetDateTime;
@@ -34,6 +37,22 @@ pub struct ScanReport {
     pub warnings: Vec<WarningReport>,
     /// The pack that judged: name and version.
     pub model_pack: String,
+    /// What is to be done with the content; `null` for an account without thresholds, and until there is a verdict.
+    pub moderation: Option<ModerationReport>,
+    /// How the scan came in.
+    pub source: Source,
+    /// Why a failed scan failed, where the content was refused.
+    pub failure_reason: Option<ErrorCode>,
+}
+
+/// What is to be done with content.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ModerationReport {
+    /// What the account's thresholds say; `null` where it had none and a person decided all the same.
+    pub action: Option<Action>,
+    /// What a person decided since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
 }
 
 /// `details`: one shape for each modality.
@@ -166,15 +185,11 @@ pub struct WarningReport {
 impl ScanReport {
     /// Describes `scan` as it stands at `now`.
     pub fn new(scan: &Scan, now: OffsetDateTime) -> Self {
-        let (status, conclusion, end) = match &scan.state {
-            State::Processing => ("processing", None, now),
-            State::Completed(conclusion) => ("completed", Some(conclusion), conclusion.finished_at),
-            State::Failed { finished_at } => ("failed", None, *finished_at),
-        };
+        let (conclusion, end) = (scan.conclusion(), scan.state.finished_at().unwrap_or(now));
         Self {
             id: scan.id.to_string(),
             modality: scan.modality.to_string(),
-            status: status.to_owned(),
+            status: scan.state.name().to_owned(),
             verdict: conclusion.map(|c| c.verdict.to_string()),
             confidence: conclusion.map(|c| c.confidence.rounded()),
             attribution: scan.image.as_ref().and_then(|image| image.provenance.generator()).map(str::to_owned),
@@ -184,7 +199,22 @@ impl ScanReport {
             segments: segments(scan),
             warnings: warnings(scan),
             model_pack: scan.pack.clone(),
+            moderation: ModerationReport::new(scan),
+            source: scan.source.clone(),
+            failure_reason: match &scan.state {
+                State::Failed { reason, .. } => *reason,
+                _ => None,
+            },
         }
+    }
+}
+
+impl ModerationReport {
+    /// `None` where there is nothing to say.
+    pub fn new(scan: &Scan) -> Option<Self> {
+        let action = scan.conclusion().and_then(|conclusion| conclusion.action);
+        let review = scan.review.clone();
+        (action.is_some() || review.is_some()).then_some(Self { action, review })
     }
 }
 
@@ -299,6 +329,9 @@ impl TextFeatures {
 fn explain(scan: &Scan) -> String {
     let conclusion = match &scan.state {
         State::Processing => return "The scan is running; ask for it again in a moment.".to_owned(),
+        State::Failed { reason: Some(reason), .. } => {
+            return format!("The content could not be scanned ({reason}). This scan was not charged.");
+        }
         State::Failed { .. } => {
             return "No detection stage could run. This scan was not charged; please try again.".to_owned();
         }

@@ -3,7 +3,7 @@
 use crate::{Detect, DetectRequest, ServiceError, json};
 use cloud::QuotaUse;
 use futures::{StreamExt, stream};
-use scan::{Account, Scan};
+use scan::{Account, Scan, Source};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -54,7 +54,9 @@ impl Detect {
         received_at: OffsetDateTime,
     ) -> Result<BatchBegun, ServiceError> {
         let mut quota = self.reserve(account, items.len() as u64, received_at).await?;
-        let start = async |item: Result<DetectRequest, ServiceError>| self.start(account, item?, received_at).await;
+        let start = async |item: Result<DetectRequest, ServiceError>| {
+            self.start(account, item?, Source::Batch, received_at).await
+        };
         let items: Vec<_> = stream::iter(items).map(start).buffered(WORKERS).collect().await;
         let refused = items.iter().filter(|item| item.is_err()).count() as u64;
         if refused > 0 {

@@ -2,10 +2,13 @@
 
 use crate::examine::{self, Examined};
 use crate::{DetectRequest, Recorder, ServiceError, Sources};
-use cloud::{CloudError, Jobs, Parking, QuotaUse, RateLimit, RateUse, Scans, Usage};
+use cloud::{
+    Clients, CloudError, Deadline, Deadlines, Jobs, Names, Parking, QuotaUse, RateLimit, RateUse, Scans, Uploads, Usage,
+};
 use detectors::image::Limits;
+use fetch::Fetcher;
 use futures::future::try_join_all;
-use scan::{Account, AccountId, Content, Failure, JobContent, Outcome, Pack, Scan, ScanId, Stage, StageJob};
+use scan::{Account, AccountId, Content, Failure, JobContent, Outcome, Pack, Scan, ScanId, Source, Stage, StageJob};
 use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -76,6 +79,7 @@ pub struct Detect {
     usage: Usage,
     scans: Scans,
     jobs: Jobs,
+    deadlines: Deadlines,
     parking: Parking,
     sources: Sources,
     recorder: Recorder,
@@ -93,19 +97,23 @@ pub struct Begun {
 }
 
 impl Detect {
-    /// Scans by the policy of `pack`.
-    pub fn new(
-        pack: Arc<Pack>,
-        usage: Usage,
-        scans: Scans,
-        jobs: Jobs,
-        parking: Parking,
-        sources: Sources,
-        settings: DetectSettings,
-    ) -> Self {
-        let recorder = Recorder::new(scans.clone(), pack.clone());
-        let decoders = Arc::new(Semaphore::new(DECODERS));
-        Self { pack, usage, scans, jobs, parking, sources, recorder, settings, decoders }
+    /// Scans by the policy of `pack`, with tables, queues and buckets by these names.
+    pub fn new(pack: Arc<Pack>, clients: &Clients, names: &Names, fetcher: Fetcher, settings: DetectSettings) -> Self {
+        let scans = Scans::of(clients, names);
+        let (sqs, s3) = (&clients.sqs, &clients.s3);
+        let uploads = Uploads::new(s3.clone(), names.parking.clone());
+        Self {
+            usage: Usage::new(clients.dynamodb.clone(), names.usage.clone()),
+            jobs: Jobs::new(sqs.clone(), names),
+            deadlines: Deadlines::new(sqs.clone(), names.deadlines.clone()),
+            parking: Parking::new(s3.clone(), names.parking.clone()),
+            sources: Sources::new(fetcher, uploads),
+            recorder: Recorder::new(scans.clone(), pack.clone()),
+            decoders: Arc::new(Semaphore::new(DECODERS)),
+            pack,
+            scans,
+            settings,
+        }
     }
 
     /// Counts a request against the account's rate limit, or refuses it.
@@ -120,11 +128,12 @@ impl Detect {
         &self,
         account: &Account,
         request: DetectRequest,
+        source: Source,
         received_at: OffsetDateTime,
     ) -> Result<Begun, ServiceError> {
         let examined = self.examine(account, request, received_at).await?;
         let quota = self.reserve(account, 1, received_at).await?;
-        match self.launch(account, examined, received_at).await {
+        match self.launch(account, examined, source, received_at).await {
             Ok(scan) => Ok(Begun { scan, quota }),
             Err(error) => {
                 self.refund(account, 1, received_at).await?;
@@ -159,36 +168,61 @@ impl Detect {
         &self,
         account: &Account,
         request: DetectRequest,
+        source: Source,
         received_at: OffsetDateTime,
     ) -> Result<Scan, ServiceError> {
         let examined = self.examine(account, request, received_at).await?;
-        self.launch(account, examined, received_at).await
+        self.launch(account, examined, source, received_at).await
     }
 
     async fn launch(
         &self,
         account: &Account,
-        Examined { mut scan, content, .. }: Examined,
+        Examined { scan, content, .. }: Examined,
+        source: Source,
+        received_at: OffsetDateTime,
+    ) -> Result<Scan, ServiceError> {
+        let scan = self.prepare(account, scan, source, received_at).await?;
+        self.scans.create(&scan, received_at + account.plan.retention()).await?;
+        Ok(self.send_off(scan, content.as_ref()).await)
+    }
+
+    /// Makes an examined scan the account's, and sees that it will end: at once, or by a deadline that is set before
+    /// the scan is stored.
+    pub(crate) async fn prepare(
+        &self,
+        account: &Account,
+        mut scan: Scan,
+        source: Source,
         received_at: OffsetDateTime,
     ) -> Result<Scan, ServiceError> {
         scan.account = account.id.clone();
+        scan.moderation = account.moderation;
+        scan.source = source;
         scan.deadline = received_at + self.settings.deadline;
-        if scan.is_complete() {
+        if scan.is_complete() && !scan.is_final() {
             scan.state = scan.conclude(&self.pack, OffsetDateTime::now_utc());
         }
-        self.scans.create(&scan, received_at + account.plan.retention()).await?;
-        // The scan exists now and is charged: whatever goes wrong from here on, it ends by its deadline.
-        match self.dispatch(scan.clone(), content.as_ref()).await {
-            Ok(scan) => Ok(scan),
+        if !scan.is_final() {
+            let deadline = Deadline { account: scan.account.clone(), scan: scan.id };
+            self.deadlines.set(&deadline, scan.deadline, OffsetDateTime::now_utc()).await?;
+        }
+        Ok(scan)
+    }
+
+    /// Sends a stored scan's jobs. It is charged, so whatever goes wrong from here on, it ends by its deadline.
+    pub(crate) async fn send_off(&self, scan: Scan, content: Option<&Content>) -> Scan {
+        match self.dispatch(scan.clone(), content).await {
+            Ok(scan) => scan,
             Err(error) => {
                 tracing::error!(scan = %scan.id, %error, "jobs could not be sent");
-                Ok(scan)
+                scan
             }
         }
     }
 
     /// Gets hold of the content and runs the inline stages; images are decoded away from the asynchronous threads.
-    async fn examine(
+    pub(crate) async fn examine(
         &self,
         account: &Account,
         request: DetectRequest,

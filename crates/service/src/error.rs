@@ -82,6 +82,18 @@ pub enum ServiceError {
         /// The limit.
         limit: usize,
     },
+    /// A file is neither an image that is read nor a text.
+    #[error("The file is neither a text in UTF-8 nor an image: JPEG, PNG, WEBP, GIF or BMP.")]
+    UnsupportedContent,
+    /// A scan without a verdict was to be reviewed.
+    #[error("Only a completed scan can be reviewed.")]
+    NotReviewable,
+    /// The account has as many webhooks as it may.
+    #[error("This account has {} webhooks, as many as it may. Delete one first.", crate::WebhookBook::MAX)]
+    TooManyWebhooks,
+    /// This account has no such webhook.
+    #[error("No such webhook.")]
+    NoSuchWebhook,
     /// The first request with this idempotency key is still under way.
     #[error("A request with this `Idempotency-Key` is still under way; send it again in a moment.")]
     IdempotencyInFlight,
@@ -143,7 +155,11 @@ impl ServiceError {
             ServiceError::Fetch(_) => ErrorCode::FetchFailed,
             ServiceError::IdempotencyInFlight => ErrorCode::IdempotencyInFlight,
             ServiceError::IdempotencyMismatch => ErrorCode::IdempotencyMismatch,
+            ServiceError::UnsupportedContent => ErrorCode::UnsupportedContent,
+            ServiceError::NotReviewable => ErrorCode::NotReviewable,
+            ServiceError::TooManyWebhooks => ErrorCode::TooManyWebhooks,
             ServiceError::UploadNotFound
+            | ServiceError::NoSuchWebhook
             | ServiceError::NotFound
             | ServiceError::NoSuchKey
             | ServiceError::NoSuchAccount

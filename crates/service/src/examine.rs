@@ -6,8 +6,8 @@ use scan::image::SMALL_SIDE;
 use scan::pack::Input;
 use scan::report::{ImageFeatures, TextFeatures};
 use scan::{
-    AccountId, Content, ImageFacts, Modality, Normalised, Outcome, Pack, Reading, Scan, ScanId, Stage, State, Text,
-    Warning,
+    AccountId, Content, ErrorCode, ImageFacts, Modality, Moderation, Normalised, Outcome, Pack, Reading, Scan, ScanId,
+    Source, Stage, State, Text, Warning,
 };
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,19 +85,32 @@ fn new_scan(pack: &Pack, modality: Modality, received_at: OffsetDateTime) -> Res
     if outcomes.is_empty() {
         return Err(ServiceError::ModalityNotSupported);
     }
-    Ok(Scan {
+    Ok(Scan { outcomes, ..empty_scan(pack, modality, received_at) })
+}
+
+/// The scan of content that was refused: it runs no stage and has ended.
+pub(crate) fn refused(pack: &Pack, modality: Modality, reason: ErrorCode, received_at: OffsetDateTime) -> Scan {
+    let state = State::Failed { finished_at: OffsetDateTime::now_utc(), reason: Some(reason) };
+    Scan { state, ..empty_scan(pack, modality, received_at) }
+}
+
+fn empty_scan(pack: &Pack, modality: Modality, received_at: OffsetDateTime) -> Scan {
+    Scan {
         id: ScanId::new(),
         account: AccountId::nobody(),
         modality,
         created_at: received_at,
         deadline: received_at,
+        source: Source::default(),
+        moderation: Moderation::default(),
         content_sha256: String::new(),
         pack: pack.label(),
         warnings: BTreeSet::new(),
         image: None,
-        outcomes,
+        outcomes: BTreeMap::new(),
         state: State::Processing,
-    })
+        review: None,
+    }
 }
 
 /// Calibrates what an inline stage measured, if the pack weighs that stage.

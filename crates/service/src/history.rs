@@ -1,13 +1,15 @@
 //! What an account has scanned.
 
 use crate::ServiceError;
-use cloud::{Filter, Found, Scans};
-use scan::{AccountId, ScanId};
+use cloud::{Audit, Filter, Found, Scans};
+use scan::{AccountId, AuditEntry, ScanId};
+use time::OffsetDateTime;
 
 /// Past scans.
 #[derive(Debug, Clone)]
 pub struct History {
     scans: Scans,
+    audit: Audit,
 }
 
 /// Which part of the list.
@@ -46,9 +48,20 @@ impl Page {
 }
 
 impl History {
-    /// Reads and erases `scans`.
-    pub fn new(scans: Scans) -> Self {
-        Self { scans }
+    /// Reads and erases `scans`, and reads what `audit` tells of them.
+    pub fn new(scans: Scans, audit: Audit) -> Self {
+        Self { scans, audit }
+    }
+
+    /// What was done to a scan, in that order; of an erased one too.
+    pub async fn trail(&self, account: &AccountId, id: ScanId) -> Result<Vec<AuditEntry>, ServiceError> {
+        let trail = self.audit.list(account, id).await?;
+        if !trail.is_empty() {
+            return Ok(trail);
+        }
+        // Scans made before there was a trail.
+        let scan = self.scans.get(account, id).await?.ok_or(ServiceError::NotFound)?;
+        Ok([Some(scan.created()), scan.finalised()].into_iter().flatten().collect())
     }
 
     /// A page of the account's scans, newest first.
@@ -58,6 +71,10 @@ impl History {
 
     /// Erases a scan. What it cost stays spent.
     pub async fn erase(&self, account: &AccountId, id: ScanId) -> Result<(), ServiceError> {
-        if self.scans.delete(account, id).await? { Ok(()) } else { Err(ServiceError::NotFound) }
+        if self.scans.delete(account, id, OffsetDateTime::now_utc()).await? {
+            Ok(())
+        } else {
+            Err(ServiceError::NotFound)
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The api function's configuration, read from the environment once.
 
+use cloud::deadlines::LONGEST_DEADLINE;
 use cloud::{Names, NamesError, Pepper};
 use detectors::image::Limits;
 use fetch::AddressPolicy;
@@ -28,7 +29,7 @@ pub struct Config {
 /// How the API behaves.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// `SCAN_DEADLINE_SECONDS` (300): how long a scan may run. `MAX_IMAGE_PIXELS` (100,000,000): the largest image that
+    /// `SCAN_DEADLINE_SECONDS` (300, at most 890): how long a scan may run. `MAX_IMAGE_PIXELS` (100,000,000): the largest image that
     /// is decoded.
     pub detect: DetectSettings,
     /// `FETCH_ALLOW` (none): addresses that URLs may lead to although they are not public, for tests and development.
@@ -136,10 +137,16 @@ impl Config {
         let path = PathBuf::from(required("PACK_MANIFEST")?);
         let manifest = std::fs::read_to_string(&path).map_err(|source| ConfigError::Manifest { path, source })?;
         let deadline = Duration::from_secs(number("SCAN_DEADLINE_SECONDS", 300)?);
+        if deadline > LONGEST_DEADLINE {
+            let reason = format!("must be at most {}", LONGEST_DEADLINE.as_secs());
+            return Err(ConfigError::Variable { name: "SCAN_DEADLINE_SECONDS", reason });
+        }
+        let names = Names::from_env(variable)?;
+        names.require(&["QUEUE_DEADLINES"])?;
         let images = Limits { max_pixels: number("MAX_IMAGE_PIXELS", MAX_PIXELS)?, ..Limits::default() };
         let fetch = variable("FETCH_ALLOW").unwrap_or_default().parse::<AddressPolicy>();
         Ok(Self {
-            names: Names::from_env(variable)?,
+            names,
             pepper,
             pack: Pack::parse(&manifest)?,
             settings: Settings {

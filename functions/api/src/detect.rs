@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use cloud::{Answer, QuotaUse};
-use scan::{Account, Scan, ScanReport, Verdict};
+use scan::{Account, Scan, ScanReport, Source, Verdict};
 use serde::Serialize;
 use service::{Begun, DetectRequest, Done, Fingerprint, ServiceError};
 use time::OffsetDateTime;
@@ -66,7 +66,7 @@ async fn begin(
     body: &[u8],
 ) -> Result<Scanned, ServiceError> {
     let received_at = OffsetDateTime::now_utc();
-    let work = async { app.detect.begin(account, DetectRequest::parse(body)?, received_at).await };
+    let work = async { app.detect.begin(account, DetectRequest::parse(body)?, Source::Api, received_at).await };
     let answer = |begun: &Begun| Answer::Scan(begun.scan.id);
     match app.once.run(&account.id, key, Fingerprint::of("/v1/detect", body), work, answer).await? {
         Done::Now(Begun { scan, quota }) => Ok(Scanned { scan, quota: Some(quota) }),
@@ -115,7 +115,8 @@ pub async fn legacy(
 ) -> Response {
     let work = async {
         let request = DetectRequest::Image(form?.0);
-        let Begun { scan, quota } = app.detect.begin(&account, request, OffsetDateTime::now_utc()).await?;
+        let begun = app.detect.begin(&account, request, Source::Legacy, OffsetDateTime::now_utc()).await?;
+        let Begun { scan, quota } = begun;
         let scan = app.detect.wait(scan, app.wait_budget).await?;
         let legacy = LegacyAnswer::new(&scan);
         Ok(describe(&Scanned { scan, quota: Some(quota) }, &legacy, false))

@@ -66,7 +66,7 @@ fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-        ErrorCode::IdempotencyInFlight => StatusCode::CONFLICT,
+        ErrorCode::IdempotencyInFlight | ErrorCode::NotReviewable => StatusCode::CONFLICT,
         ErrorCode::InvalidRequest
         | ErrorCode::EmptyContent
         | ErrorCode::ContentTooLarge
@@ -74,9 +74,11 @@ fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::InputTypeNotSupported
         | ErrorCode::IdempotencyMismatch
         | ErrorCode::TooManyKeys
+        | ErrorCode::TooManyWebhooks
         | ErrorCode::InvalidBase64
         | ErrorCode::ImageTooLarge
         | ErrorCode::UnsupportedImage
+        | ErrorCode::UnsupportedContent
         | ErrorCode::UrlNotAllowed
         | ErrorCode::FetchFailed => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::INTERNAL_SERVER_ERROR,

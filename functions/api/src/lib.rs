@@ -13,21 +13,24 @@ pub mod keys;
 pub mod openapi;
 pub mod operator;
 pub mod pages;
+pub mod reviews;
 pub mod scans;
 pub mod sign_in;
 pub mod uploads;
 pub mod usage;
+pub mod webhooks;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::response::Redirect;
 use axum::routing::{delete, get, post, put};
-use cloud::{Accounts, Clients, Idempotency, Jobs, Keys, Names, Parking, Pepper, Scans, Uploads, Usage};
+use cloud::{Accounts, Audit, Clients, Idempotency, Keys, Names, Pepper, Scans, Uploads, Usage, Webhooks};
 use error::ApiError;
-use fetch::{FetchLimits, Fetcher};
+use fetch::{FetchLimits, Fetcher, Poster};
 use scan::Pack;
 use service::{
-    AccountBook, Authenticate, Detect, History, KeyRing, Once, ServiceError, SignIn, Sources, Statements, Upload,
+    AccountBook, Authenticate, Detect, History, KeyRing, Once, Reviews, ServiceError, SignIn, Statements, Upload,
+    WebhookBook, WebhookDelivery,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +48,8 @@ pub struct App {
     upload: Upload,
     once: Once,
     history: History,
+    reviews: Reviews,
+    webhook_book: WebhookBook,
     statements: Statements,
     model_pack: String,
     wait_budget: Duration,
@@ -55,12 +60,11 @@ impl App {
     pub fn new(clients: &Clients, names: &Names, pepper: Pepper, pack: Arc<Pack>, settings: Settings) -> Self {
         let Settings { detect, fetch, wait_budget, sign_in } = settings;
         let tables = clients.dynamodb.clone();
-        let usage = Usage::new(tables.clone(), names.usage.clone());
-        let scans = Scans::new(tables.clone(), names.scans.clone(), usage.clone());
-        let jobs = Jobs::new(clients.sqs.clone(), names);
-        let parking = Parking::new(clients.s3.clone(), names.parking.clone());
+        let scans = Scans::of(clients, names);
         let uploads = Uploads::new(clients.s3.clone(), names.parking.clone());
-        let sources = Sources::new(Fetcher::new(fetch, FetchLimits::default()), uploads.clone());
+        let fetcher = Fetcher::new(fetch.clone(), FetchLimits::default());
+        let poster = Poster::new(fetch, WebhookDelivery::PATIENCE);
+        let webhooks = Webhooks::new(tables.clone(), names.accounts.clone());
         let keys = Keys::new(tables.clone(), names.keys.clone(), pepper);
         let accounts = Accounts::new(tables.clone(), names.accounts.clone());
         Self {
@@ -69,11 +73,13 @@ impl App {
             authenticate: Authenticate::new(keys, accounts, sign_in.clone().map(SignIn::from)),
             sign_in,
             model_pack: pack.label(),
-            detect: Detect::new(pack, usage.clone(), scans.clone(), jobs, parking, sources, detect),
+            detect: Detect::new(pack, clients, names, fetcher, detect),
             upload: Upload::new(uploads),
-            once: Once::new(Idempotency::new(tables, names.idempotency.clone())),
-            history: History::new(scans),
-            statements: Statements::new(usage),
+            once: Once::new(Idempotency::new(tables.clone(), names.idempotency.clone())),
+            history: History::new(scans.clone(), Audit::new(tables.clone(), names.audit.clone())),
+            reviews: Reviews::new(scans),
+            webhook_book: WebhookBook::new(webhooks, poster),
+            statements: Statements::new(Usage::new(tables, names.usage.clone())),
             wait_budget,
         }
     }
@@ -105,6 +111,11 @@ pub fn router(app: App) -> Router {
         .route("/v1/uploads", post(uploads::create))
         .route("/v1/scans", get(scans::list))
         .route("/v1/scans/{id}", get(scans::get).delete(scans::erase))
+        .route("/v1/scans/{id}/review", post(reviews::record))
+        .route("/v1/scans/{id}/audit", get(reviews::trail))
+        .route("/v1/webhooks", get(webhooks::list).post(webhooks::create))
+        .route("/v1/webhooks/{id}", delete(webhooks::remove))
+        .route("/v1/webhooks/{id}/rotate", post(webhooks::rotate))
         .fallback(async || ApiError::from(ServiceError::NotFound))
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         // `extract::LimitedBody` has the limit, and reads on so that clients see the refusal.

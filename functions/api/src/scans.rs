@@ -9,8 +9,8 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use cloud::{Filter, Found};
-use scan::report::Details;
-use scan::{Modality, Scan, ScanId, ScanReport, Verdict};
+use scan::report::{Details, ModerationReport};
+use scan::{Action, Modality, Scan, ScanId, ScanReport, Source, Verdict};
 use serde::{Deserialize, Serialize};
 use service::ServiceError;
 use service::history::Page;
@@ -38,6 +38,10 @@ pub struct ListQuery {
     /// Only with this verdict.
     #[param(inline)]
     verdict: Option<Verdict>,
+    /// Only with this action of the account's thresholds. `flag` is the review queue: what a person has decided on is
+    /// not shown.
+    #[param(inline)]
+    action: Option<Action>,
     /// Only made at this time or later: RFC 3339, or a date (UTC).
     #[param(format = "date")]
     from: Option<String>,
@@ -49,7 +53,14 @@ pub struct ListQuery {
 impl ListQuery {
     fn page(self) -> Result<Page, ServiceError> {
         let (from, to) = (self.from.map(time).transpose()?, self.to.map(time).transpose()?);
-        let filter = Filter { modality: self.modality, verdict: self.verdict, from, to, after: self.cursor };
+        let filter = Filter {
+            modality: self.modality,
+            verdict: self.verdict,
+            action: self.action,
+            from,
+            to,
+            after: self.cursor,
+        };
         Page::new(filter, self.limit, self.offset)
     }
 }
@@ -94,6 +105,8 @@ pub struct ScanSummary {
     explanation: String,
     latency_ms: u64,
     model_pack: String,
+    moderation: Option<ModerationReport>,
+    source: Source,
     #[serde(with = "time::serde::rfc3339")]
     #[schema(value_type = String, format = "date-time")]
     created_at: OffsetDateTime,
@@ -154,9 +167,15 @@ pub async fn get(
     let scan = app.detect.look(&account.id, scan_id(path)?).await?;
     let wait = Duration::from_secs(query.wait.unwrap_or(0)).min(app.wait_budget);
     let scan = app.detect.wait(scan, wait).await?;
-    let report = ScanReport::new(&scan, OffsetDateTime::now_utc());
-    let result_json = report.details.clone();
-    Ok(Json(ScanAnswer { report, result_json, created_at: scan.created_at }))
+    Ok(Json(ScanAnswer::new(&scan)))
+}
+
+impl ScanAnswer {
+    /// Shows a scan.
+    pub fn new(scan: &Scan) -> Self {
+        let report = ScanReport::new(scan, OffsetDateTime::now_utc());
+        Self { result_json: report.details.clone(), report, created_at: scan.created_at }
+    }
 }
 
 /// Erase a scan.
@@ -177,7 +196,8 @@ pub async fn erase(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn scan_id(path: Result<Path<String>, PathRejection>) -> Result<ScanId, ServiceError> {
+/// The id in a path.
+pub(crate) fn scan_id(path: Result<Path<String>, PathRejection>) -> Result<ScanId, ServiceError> {
     let Path(id) = path.map_err(|_| ServiceError::NotFound)?;
     id.parse().map_err(|_| ServiceError::NotFound)
 }
@@ -215,6 +235,8 @@ impl ScanSummary {
             explanation: report.explanation,
             latency_ms: report.latency_ms,
             model_pack: report.model_pack,
+            moderation: report.moderation,
+            source: report.source,
             created_at: scan.created_at,
         }
     }

@@ -7,8 +7,8 @@ pub mod pack_bucket;
 
 pub use config::Config;
 
-use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
-use futures::future::join_all;
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use delivery::Handled;
 use scan::StageJob;
 use service::Inference;
 
@@ -17,36 +17,20 @@ pub const MAX_DELIVERIES: u32 = 3;
 
 /// Runs the jobs of a batch side by side, so that the engine can batch them in turn, and names those that failed.
 pub async fn handle(inference: &Inference, event: SqsEvent) -> SqsBatchResponse {
-    let outcomes = join_all(event.records.iter().map(|message| run(inference, message))).await;
-    let failed = event.records.iter().zip(outcomes).filter(|(_, done)| !done);
-    let mut response = SqsBatchResponse::default();
-    response.batch_item_failures = failed
-        .map(|(message, _)| {
-            let mut failure = BatchItemFailure::default();
-            failure.item_identifier = message.message_id.clone().unwrap_or_default();
-            failure
-        })
-        .collect();
-    response
+    delivery::each(&event, |message| run(inference, message)).await
 }
 
-async fn run(inference: &Inference, message: &SqsMessage) -> bool {
-    let id = message.message_id.as_deref().unwrap_or_default();
-    let Ok(job) = serde_json::from_str::<StageJob>(message.body.as_deref().unwrap_or_default()) else {
-        // Nothing here says whose scan it is; the dead-letter queue keeps it for people to look at.
-        tracing::error!(message = id, "a message is no stage job");
-        return false;
+async fn run(inference: &Inference, message: &SqsMessage) -> Handled {
+    let Ok(job) = serde_json::from_str::<StageJob>(delivery::body(message)) else {
+        // Nothing here says whose scan it is. It ends among the dead letters, where finalize tells of it and drops it.
+        tracing::error!(message = delivery::id(message), "a message is no stage job");
+        return Handled::Again;
     };
-    match inference.run(&job, deliveries(message) >= MAX_DELIVERIES).await {
-        Ok(()) => true,
+    match inference.run(&job, delivery::deliveries(message) >= MAX_DELIVERIES).await {
+        Ok(()) => Handled::Done,
         Err(error) => {
             tracing::warn!(scan = %job.scan, stage = %job.stage, %error, "a job failed and will be tried again");
-            false
+            Handled::Again
         }
     }
-}
-
-/// How often this message has been delivered, this time included.
-fn deliveries(message: &SqsMessage) -> u32 {
-    message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1)
 }

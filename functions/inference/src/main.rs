@@ -2,7 +2,7 @@
 //! batches at a time, which the engine then merges.
 
 use aws_lambda_events::event::sqs::SqsEvent;
-use cloud::{Clients, Parking, Scans, Usage};
+use cloud::{Clients, Parking, Scans};
 use inference::{Config, handle, load::load};
 use lambda_runtime::{Error, LambdaEvent, run_concurrent, service_fn};
 use service::{Inference, Recorder};
@@ -16,8 +16,7 @@ async fn main() -> Result<(), Error> {
     // Before the first invocation: a pack is loaded once per environment.
     let (pack, engine) = load(config.pack, config.stages, &clients).await?;
     let (pack, engine) = (Arc::new(pack), Arc::new(engine));
-    let usage = Usage::new(clients.dynamodb.clone(), config.names.usage);
-    let scans = Scans::new(clients.dynamodb, config.names.scans, usage);
+    let scans = Scans::of(&clients, &config.names);
     let parking = Parking::new(clients.s3, config.names.parking);
     let inference = Inference::new(engine, pack.clone(), parking, Recorder::new(scans, pack));
     run_concurrent(service_fn(move |event: LambdaEvent<SqsEvent>| {

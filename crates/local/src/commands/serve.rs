@@ -5,22 +5,20 @@ use crate::data::{DataDir, Listening};
 use crate::dev_issuer::{self, DevIssuer, SigningKey};
 use crate::embedded::Embedded;
 use crate::installation::Installation;
-use crate::pump::pump;
+use crate::pumps::Functions;
 use anyhow::{Context, Result};
 use api::{App, Settings, SignInSettings, router};
 use clap::Args;
+use cloud::deadlines::LONGEST_DEADLINE;
 use detectors::image::Limits;
-use engine::Engine;
 use fetch::AddressPolicy;
 use scan::{Account, Pack, Plan};
-use service::{DetectSettings, Inference, Rates, Recorder};
+use service::{DetectSettings, Rates};
 use std::io::Write;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 /// Run the API on this machine, with embedded DynamoDB, SQS and S3.
 ///
@@ -35,7 +33,8 @@ pub struct Serve {
     #[arg(long, value_name = "MS", default_value_t = 25_000, env = "TRUTHLENS_WAIT_BUDGET_MS")]
     wait_budget_ms: u64,
     /// How long a scan may run before it ends with the stages that it has.
-    #[arg(long, value_name = "S", default_value_t = 300, env = "TRUTHLENS_SCAN_DEADLINE_SECONDS")]
+    #[arg(long, value_name = "S", default_value_t = 300, env = "TRUTHLENS_SCAN_DEADLINE_SECONDS",
+        value_parser = clap::value_parser!(u64).range(..=LONGEST_DEADLINE.as_secs()))]
     scan_deadline_seconds: u64,
     /// How long a job that a worker took and did not finish stays hidden from other workers.
     #[arg(long, value_name = "S", default_value_t = 120, env = "TRUTHLENS_VISIBILITY_TIMEOUT_SECONDS")]
@@ -46,8 +45,8 @@ pub struct Serve {
     /// The largest image that is decoded, in pixels.
     #[arg(long, value_name = "N", default_value_t = scan::image::MAX_PIXELS, env = "TRUTHLENS_MAX_IMAGE_PIXELS")]
     max_image_pixels: u64,
-    /// Addresses that image URLs may lead to although they are not public, such as 127.0.0.1:8000; several separated by
-    /// commas. For development: whoever may scan can then read what answers there.
+    /// Addresses that image URLs and webhooks may lead to although they are not public, such as 127.0.0.1:8000; several
+    /// separated by commas. For development: whoever may scan can then read what answers there.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "", env = "TRUTHLENS_FETCH_ALLOW")]
     fetch_allow: AddressPolicy,
     /// Do not run neural stages in this process: jobs wait in their queues for another worker.
@@ -74,7 +73,7 @@ impl Serve {
             true => None,
             false => Some(load_engine(folder, pack.clone()).await?),
         };
-        let embedded = Embedded::start(data.root()).await?;
+        let mut embedded = Embedded::start(data.root()).await?;
         let visibility = Duration::from_secs(self.visibility_timeout_seconds);
         let neural: Vec<_> = pack.neural_stages().collect();
         let installation = Installation::whole(embedded.clients(), &data, &neural, visibility).await?.holding(lock);
@@ -83,30 +82,37 @@ impl Serve {
         let issuer = DevIssuer::new(&url, SigningKey::of(&data)?);
         greet(&installation, &data, &url, &pack).await?;
 
-        let (stop_pumps, stopped) = watch::channel(false);
-        let mut pumps = JoinSet::new();
-        if let Some(engine) = engine {
-            start_pumps(&mut pumps, &installation, engine, pack.clone(), stopped);
-        }
+        let functions = Functions {
+            installation: &installation,
+            data: &data,
+            pack: pack.clone(),
+            engine,
+            detect: self.detect(),
+            fetch: self.fetch_allow.clone(),
+        };
+        let pumps = functions.start(&mut embedded)?;
         let app = self.app(&installation, pack, issuer.url())?;
         let routes = router(app).merge(issuer.router());
         let served = axum::serve(listener, routes).with_graceful_shutdown(shutdown());
         served.await?;
         // Requests have ended; jobs that nobody waits for end now, then what they write to.
-        stop_pumps.send_replace(true);
-        pumps.join_all().await;
+        pumps.stop().await;
         data.unpublish();
         embedded.stop().await;
         eprintln!("truthlens: stopped");
         Ok(())
     }
 
-    fn app(&self, installation: &Installation, pack: Arc<Pack>, issuer: &str) -> Result<App> {
+    fn detect(&self) -> DetectSettings {
         let deadline = Duration::from_secs(self.scan_deadline_seconds);
         let images = Limits { max_pixels: self.max_image_pixels, ..Limits::default() };
         let rates = self.rate_limit.map_or_else(Rates::default, |n| Rates { detect: n, batch: n, uploads: n });
+        DetectSettings { rates, deadline, images }
+    }
+
+    fn app(&self, installation: &Installation, pack: Arc<Pack>, issuer: &str) -> Result<App> {
         let settings = Settings {
-            detect: DetectSettings { rates, deadline, images },
+            detect: self.detect(),
             fetch: self.fetch_allow.clone(),
             wait_budget: Duration::from_millis(self.wait_budget_ms),
             sign_in: Some(SignInSettings {
@@ -121,27 +127,9 @@ impl Serve {
     }
 }
 
-fn start_pumps(
-    pumps: &mut JoinSet<()>,
-    installation: &Installation,
-    engine: Arc<Engine>,
-    pack: Arc<Pack>,
-    stopped: watch::Receiver<bool>,
-) {
-    let recorder = Recorder::new(installation.scans(), pack.clone());
-    let inference = Inference::new(engine, pack, installation.parking(), recorder);
-    for queue in installation.names.queues.values() {
-        let inference = inference.clone();
-        let handler = move |event| {
-            let inference = inference.clone();
-            async move { inference::handle(&inference, event).await }
-        };
-        pumps.spawn(pump(installation.clients.sqs.clone(), queue.clone(), handler, stopped.clone()));
-    }
-}
-
 /// Says where the API is and, at the first start, how to call it.
 async fn greet(installation: &Installation, data: &DataDir, url: &str, pack: &Pack) -> Result<()> {
+    eprintln!("truthlens: events go to {}", data.root().join("events.jsonl").display());
     eprintln!("truthlens: dashboard at {url}/dashboard, sign in as demo");
     eprintln!("truthlens: listening on {url}, model pack {}, data in {}", pack.label(), data.root().display());
     let demo = "demo".parse()?;

@@ -11,6 +11,10 @@ use scan::Stage;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// Deliveries of what is no job before it is given up. Webhooks are tried for a day, at most every hour towards its end.
+const MAX_RECEIVES_ELSEWHERE: u32 = 100;
+/// How long other messages stay hidden once received: as the functions' timeouts want it.
+const HIDDEN_ELSEWHERE: Duration = Duration::from_secs(30);
 /// Deliveries of a job before it goes to the dead letters.
 const MAX_RECEIVES: u32 = 3;
 /// The attribute that holds an item's time to live.
@@ -23,6 +27,17 @@ pub struct Provisioned {
     pub names: Names,
     /// The queues of the neural stages.
     pub queues: BTreeMap<Stage, Queue>,
+    /// The queues that only functions and users know.
+    pub intake: Queues,
+}
+
+/// What the intake function is fed from: URLs of queues.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queues {
+    /// What S3 tells of new objects.
+    pub uploads: String,
+    /// Users' moderation requests.
+    pub moderation: String,
 }
 
 /// The queue of one stage.
@@ -34,7 +49,7 @@ pub struct Queue {
     pub dead_letters: String,
 }
 
-/// The names of the tables and the bucket, and no queue.
+/// The names of the tables and the buckets, and no queue.
 pub fn names() -> Names {
     Names {
         accounts: "truthlens-accounts".into(),
@@ -42,8 +57,13 @@ pub fn names() -> Names {
         usage: "truthlens-usage".into(),
         scans: "truthlens-scans".into(),
         idempotency: "truthlens-idempotency".into(),
+        audit: "truthlens-audit".into(),
         parking: "truthlens-parking".into(),
         queues: BTreeMap::new(),
+        deadlines: None,
+        webhooks: None,
+        uploads: Some("truthlens-uploads".into()),
+        event_bus: None,
     }
 }
 
@@ -57,13 +77,20 @@ pub async fn provision(
     let mut names = names();
     provision_tables(&clients.dynamodb).await?;
     bucket(&clients.s3, &names.parking).await?;
+    if let Some(uploads) = &names.uploads {
+        bucket(&clients.s3, uploads).await?;
+    }
     let mut queues = BTreeMap::new();
     for stage in stages {
-        let queue = queue(&clients.sqs, stage.name(), visibility_timeout).await?;
+        let queue = queue(&clients.sqs, stage.name(), visibility_timeout, MAX_RECEIVES).await?;
         names.queues.insert(*stage, queue.url.clone());
         queues.insert(*stage, queue);
     }
-    Ok(Provisioned { names, queues })
+    let other = async |name| queue(&clients.sqs, name, HIDDEN_ELSEWHERE, MAX_RECEIVES_ELSEWHERE).await.map(|q| q.url);
+    names.deadlines = Some(other("deadlines").await?);
+    names.webhooks = Some(other("webhooks").await?);
+    let intake = Queues { uploads: other("uploads").await?, moderation: other("moderation").await? };
+    Ok(Provisioned { names, queues, intake })
 }
 
 /// Creates the tables that are missing.
@@ -76,6 +103,8 @@ pub async fn provision_tables(client: &aws_sdk_dynamodb::Client) -> Result<(), E
     table(client, &names.usage, None).await?;
     table(client, &names.scans, Some(stream)).await?;
     table(client, &names.idempotency, None).await?;
+    table(client, &names.audit, None).await?;
+    expire(client, &names.audit).await?;
     expire(client, &names.idempotency).await?;
     expire(client, &names.keys).await?;
     expire(client, &names.usage).await?;
@@ -118,9 +147,14 @@ async fn expire(client: &aws_sdk_dynamodb::Client, table: &str) -> Result<(), Em
     enabled.map(drop).map_err(EmbeddedError::provision(&what))
 }
 
-/// The queue of a stage and that of its dead letters.
-async fn queue(client: &aws_sdk_sqs::Client, stage: &str, visibility: Duration) -> Result<Queue, EmbeddedError> {
-    let name = format!("truthlens-{stage}");
+/// A queue, and that of its dead letters.
+async fn queue(
+    client: &aws_sdk_sqs::Client,
+    name: &str,
+    visibility: Duration,
+    receives: u32,
+) -> Result<Queue, EmbeddedError> {
+    let name = format!("truthlens-{name}");
     let what = format!("the queue {name}");
     let dead_letters = create_queue(client, &format!("{name}-dlq")).await?;
     let url = create_queue(client, &name).await?;
@@ -128,7 +162,7 @@ async fn queue(client: &aws_sdk_sqs::Client, stage: &str, visibility: Duration) 
     let attributes = wanted.send().await.map_err(EmbeddedError::provision(&what))?.attributes.unwrap_or_default();
     let redrive = serde_json::json!({
         "deadLetterTargetArn": attributes.get(&QueueAttributeName::QueueArn),
-        "maxReceiveCount": MAX_RECEIVES,
+        "maxReceiveCount": receives,
     });
     let settings = client
         .set_queue_attributes()

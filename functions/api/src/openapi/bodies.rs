@@ -121,6 +121,29 @@ pub struct NewKeyBody {
     name: String,
 }
 
+/// What `POST /v1/scans/{id}/review` takes.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes what service::ReviewRequest parses")]
+pub struct ReviewBody {
+    #[schema(pattern = "^(approve|reject)$")]
+    decision: String,
+    /// Who decided: a name of your making.
+    #[schema(min_length = 1, max_length = 128)]
+    reviewer: Option<String>,
+    /// Why.
+    #[schema(min_length = 1, max_length = 2000)]
+    note: Option<String>,
+}
+
+/// What `POST /v1/webhooks` takes.
+#[derive(ToSchema)]
+#[allow(dead_code, reason = "describes what service::WebhookBook parses")]
+pub struct NewWebhookBody {
+    /// https, on a public address.
+    #[schema(format = "uri", max_length = 2048)]
+    url: String,
+}
+
 /// What `PUT /v1/operator/accounts/{id}/plan` takes.
 #[derive(ToSchema)]
 #[allow(dead_code, reason = "describes what service::PlanChange parses")]

@@ -101,7 +101,7 @@ pub enum AccountErrors {
     /// `forbidden`: an API key is not enough
     #[response(status = 403)]
     Forbidden(ErrorBody),
-    /// `invalid_request`, `too_many_keys`, `content_too_large`
+    /// `invalid_request`, `too_many_keys`, `too_many_webhooks`, `url_not_allowed`, `content_too_large`
     #[response(status = 422)]
     Refused(ErrorBody),
     /// `detection_error`
@@ -138,6 +138,18 @@ pub enum OperatorErrors {
 #[response(status = 404)]
 #[allow(dead_code, reason = "describes crate::error")]
 pub struct NoSuchKey(ErrorBody);
+
+/// The account has no such webhook.
+#[derive(IntoResponses)]
+#[response(status = 404)]
+#[allow(dead_code, reason = "describes crate::error")]
+pub struct NoSuchWebhook(ErrorBody);
+
+/// `not_reviewable`: the scan has no verdict
+#[derive(IntoResponses)]
+#[response(status = 409)]
+#[allow(dead_code, reason = "describes crate::error")]
+pub struct NotReviewable(ErrorBody);
 
 /// There is no such account.
 #[derive(IntoResponses)]

@@ -7,7 +7,7 @@ mod errors;
 pub use bodies::*;
 pub use errors::*;
 
-use crate::{account, batch, detect, keys, operator, scans, sign_in, uploads, usage};
+use crate::{account, batch, detect, keys, operator, reviews, scans, sign_in, uploads, usage, webhooks};
 use axum::Json;
 use scan::ErrorCode;
 use std::sync::LazyLock;
@@ -30,12 +30,18 @@ use utoipa::{Modify, OpenApi};
         scans::list,
         scans::get,
         scans::erase,
+        reviews::record,
+        reviews::trail,
         usage::get,
         account::get,
         account::set_moderation,
         keys::list,
         keys::create,
         keys::revoke,
+        webhooks::list,
+        webhooks::create,
+        webhooks::remove,
+        webhooks::rotate,
         sign_in::get,
         operator::account,
         operator::usage,
@@ -99,9 +105,14 @@ mod tests {
             "/v1/operator/accounts/{id}/usage",
             "/v1/scans",
             "/v1/scans/{id}",
+            "/v1/scans/{id}/audit",
+            "/v1/scans/{id}/review",
             "/v1/sign-in",
             "/v1/uploads",
             "/v1/usage",
+            "/v1/webhooks",
+            "/v1/webhooks/{id}",
+            "/v1/webhooks/{id}/rotate",
         ];
         assert_eq!(paths, routed);
     }

@@ -1,0 +1,164 @@
+//! What the file-backed S3 lacks: tags, and telling of new objects.
+
+use s3s::dto::*;
+use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
+use s3s_fs::FileSystem;
+use sha2::{Digest, Sha256};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::sync::mpsc;
+
+/// Objects that are told of before somebody listens.
+const WAITING: usize = 1024;
+
+/// An object that was put into a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectCreated {
+    /// Which bucket.
+    pub bucket: String,
+    /// The object's key.
+    pub key: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Grows with every object.
+    pub sequencer: String,
+}
+
+/// The file-backed S3, with tags in a folder beside it.
+pub(super) struct Tagged {
+    files: FileSystem,
+    tags: PathBuf,
+    told: mpsc::Sender<ObjectCreated>,
+    sequence: AtomicU64,
+}
+
+impl Tagged {
+    /// Wraps `files`, and keeps tags in the folder `tags`. New objects come out of the channel.
+    pub fn new(files: FileSystem, tags: PathBuf) -> (Self, mpsc::Receiver<ObjectCreated>) {
+        let (told, created) = mpsc::channel(WAITING);
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64);
+        (Self { files, tags, told, sequence: AtomicU64::new(started) }, created)
+    }
+
+    fn sidecar(&self, bucket: &str, key: &str) -> PathBuf {
+        self.tags.join(hex::encode(Sha256::digest(format!("{bucket}/{key}"))))
+    }
+
+    async fn exists(&self, bucket: &str, key: &str) -> bool {
+        // Looked up as a request does, which refuses paths that lead out of the bucket.
+        let head = HeadObjectInput { bucket: bucket.to_owned(), key: key.to_owned(), ..Default::default() };
+        self.files.head_object(request(head)).await.is_ok()
+    }
+
+    /// Tells of an object; nobody may be listening. Its old tags go, as in S3.
+    async fn tell(&self, bucket: String, key: String) {
+        let _ = tokio::fs::remove_file(self.sidecar(&bucket, &key)).await;
+        let head = HeadObjectInput { bucket: bucket.clone(), key: key.clone(), ..Default::default() };
+        let length = self.files.head_object(request(head)).await.ok().and_then(|head| head.output.content_length);
+        let size = length.and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
+        let sequencer = format!("{:016X}", self.sequence.fetch_add(1, Ordering::Relaxed));
+        let _ = self.told.send(ObjectCreated { bucket, key, size, sequencer }).await;
+    }
+}
+
+fn request<T>(input: T) -> S3Request<T> {
+    S3Request {
+        input,
+        method: Default::default(),
+        uri: Default::default(),
+        headers: Default::default(),
+        extensions: Default::default(),
+        credentials: None,
+        region: None,
+        service: None,
+        trailing_headers: None,
+    }
+}
+
+/// Passes operations on as they are.
+macro_rules! pass_on {
+    ($($operation:ident: $input:ident => $output:ident),* $(,)?) => {
+        #[async_trait::async_trait]
+        impl S3 for Tagged {
+            $(async fn $operation(&self, request: S3Request<$input>) -> S3Result<S3Response<$output>> {
+                self.files.$operation(request).await
+            })*
+
+            async fn put_object(&self, request: S3Request<PutObjectInput>) -> S3Result<S3Response<PutObjectOutput>> {
+                let (bucket, key) = (request.input.bucket.clone(), request.input.key.clone());
+                let done = self.files.put_object(request).await?;
+                self.tell(bucket, key).await;
+                Ok(done)
+            }
+
+            async fn copy_object(&self, request: S3Request<CopyObjectInput>) -> S3Result<S3Response<CopyObjectOutput>> {
+                let (bucket, key) = (request.input.bucket.clone(), request.input.key.clone());
+                let done = self.files.copy_object(request).await?;
+                self.tell(bucket, key).await;
+                Ok(done)
+            }
+
+            async fn complete_multipart_upload(
+                &self,
+                request: S3Request<CompleteMultipartUploadInput>,
+            ) -> S3Result<S3Response<CompleteMultipartUploadOutput>> {
+                let (bucket, key) = (request.input.bucket.clone(), request.input.key.clone());
+                let done = self.files.complete_multipart_upload(request).await?;
+                self.tell(bucket, key).await;
+                Ok(done)
+            }
+
+            async fn get_object_tagging(
+                &self,
+                request: S3Request<GetObjectTaggingInput>,
+            ) -> S3Result<S3Response<GetObjectTaggingOutput>> {
+                let GetObjectTaggingInput { bucket, key, .. } = request.input;
+                if !self.exists(&bucket, &key).await {
+                    return Err(s3_error!(NoSuchKey));
+                }
+                let kept = tokio::fs::read(self.sidecar(&bucket, &key)).await.unwrap_or_default();
+                let kept: Vec<(String, String)> = serde_json::from_slice(&kept).unwrap_or_default();
+                let tag_set = kept.into_iter().map(|(key, value)| Tag { key: Some(key), value: Some(value) }).collect();
+                Ok(S3Response::new(GetObjectTaggingOutput { tag_set, version_id: None }))
+            }
+
+            async fn put_object_tagging(
+                &self,
+                request: S3Request<PutObjectTaggingInput>,
+            ) -> S3Result<S3Response<PutObjectTaggingOutput>> {
+                let PutObjectTaggingInput { bucket, key, tagging, .. } = request.input;
+                if !self.exists(&bucket, &key).await {
+                    return Err(s3_error!(NoSuchKey));
+                }
+                let tags: Vec<_> = tagging
+                    .tag_set
+                    .into_iter()
+                    .map(|tag| (tag.key.unwrap_or_default(), tag.value.unwrap_or_default()))
+                    .collect();
+                let json = serde_json::to_vec(&tags).map_err(|_| s3_error!(InternalError))?;
+                tokio::fs::write(self.sidecar(&bucket, &key), json).await.map_err(|_| s3_error!(InternalError))?;
+                Ok(S3Response::new(PutObjectTaggingOutput::default()))
+            }
+        }
+    };
+}
+
+pass_on! {
+    create_bucket: CreateBucketInput => CreateBucketOutput,
+    delete_bucket: DeleteBucketInput => DeleteBucketOutput,
+    head_bucket: HeadBucketInput => HeadBucketOutput,
+    get_bucket_location: GetBucketLocationInput => GetBucketLocationOutput,
+    list_buckets: ListBucketsInput => ListBucketsOutput,
+    get_object: GetObjectInput => GetObjectOutput,
+    head_object: HeadObjectInput => HeadObjectOutput,
+    delete_object: DeleteObjectInput => DeleteObjectOutput,
+    delete_objects: DeleteObjectsInput => DeleteObjectsOutput,
+    list_objects: ListObjectsInput => ListObjectsOutput,
+    list_objects_v2: ListObjectsV2Input => ListObjectsV2Output,
+    create_multipart_upload: CreateMultipartUploadInput => CreateMultipartUploadOutput,
+    upload_part: UploadPartInput => UploadPartOutput,
+    upload_part_copy: UploadPartCopyInput => UploadPartCopyOutput,
+    list_parts: ListPartsInput => ListPartsOutput,
+    abort_multipart_upload: AbortMultipartUploadInput => AbortMultipartUploadOutput,
+}

@@ -1,0 +1,19 @@
+//! The intake function on Lambda.
+
+use aws_lambda_events::event::sqs::SqsEvent;
+use cloud::Clients;
+use intake::{Config, handle};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use service::Intake;
+use std::sync::Arc;
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    tracing_subscriber::fmt().json().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
+    let Config { names, uploads, pack, detect, fetch } = Config::from_env()?;
+    let intake = &Intake::of(&Clients::from_env().await, &names, uploads, Arc::new(pack), fetch, detect);
+    run(service_fn(
+        move |event: LambdaEvent<SqsEvent>| async move { Ok::<_, Error>(handle(intake, event.payload).await) },
+    ))
+    .await
+}
