@@ -1,5 +1,7 @@
 //! Tokens against a provider on a socket: what is believed, what is not, and how often the provider is asked.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
