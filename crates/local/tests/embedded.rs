@@ -37,7 +37,7 @@ impl Setting {
         let folder = TempDir::new().unwrap();
         let embedded = Embedded::start(folder.path()).await.unwrap();
         let clients = embedded.clients();
-        let Provisioned { names, queues } = provisioned(&clients).await;
+        let Provisioned { names, queues, .. } = provisioned(&clients).await;
         Self { folder, embedded, clients, names, queue: queues[&Stage::Roberta].clone() }
     }
 
