@@ -21,7 +21,7 @@ def run(aws, stack, api):
             wait_for("delivery of the job", 10, receive)
         assert not sqs.receive_message(QueueUrl=queue).get("Messages")
         scan = wait_for("end of the scan", 60, lambda: ended(api, scan["id"]))
-    stages = scan["result_json"]["details"]["stages"]
+    stages = scan["details"]["stages"]
     assert stages == {"heuristics": True, "roberta": True, "binoculars": False}, scan
     return f"{scan['status']} without binoculars"
 

@@ -26,4 +26,4 @@ def request(aws, queue, body):
 
 
 def reference(detail):
-    return detail["data"]["source"].get("queue", {}).get("client_reference")
+    return detail["data"]["source"].get("client_reference")

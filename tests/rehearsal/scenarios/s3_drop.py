@@ -13,7 +13,7 @@ def run(aws, stack, _):
     s3.put_object(Bucket=bucket, Key=KEY, Body=AI_TEXT.encode(), ContentType="text/plain")
     tags = wait_for("tags", 60, lambda: s3.get_object_tagging(Bucket=bucket, Key=KEY)["TagSet"])
     assert "ai_generated" in {tag["Value"] for tag in tags}, tags
-    event = bus.wait("event", lambda detail: detail["data"]["source"].get("s3", {}).get("key") == KEY)
+    event = bus.wait("event", lambda detail: detail["data"]["source"].get("key") == KEY)
     assert event["detail"]["data"]["verdict"] == "ai_generated", event
     told = ", ".join(f"{tag['Key']}={tag['Value']}" for tag in tags)
     return f"{event['detail-type']}; tags {told}"
