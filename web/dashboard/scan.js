@@ -38,7 +38,8 @@ function conclude(scan) {
 /** Everything short that is known of the scan, as one line. */
 function origin(scan) {
   const known = [scan.attribution && `Made with ${scan.attribution}`];
-  if (typeof scan.moderation === "string") known.push(`Moderation: ${scan.moderation}`);
+  if (scan.moderation?.action) known.push(`Moderation: ${scan.moderation.action}`);
+  if (scan.moderation?.review) known.push(`Reviewed: ${scan.moderation.review.decision}`);
   known.push(`${duration(scan.latency_ms)} with ${scan.model_pack}`);
   return known.filter(Boolean).join(" · ");
 }

@@ -60,7 +60,8 @@ mod tests {
     fn only_pages_of_this_machine_are_here() {
         let here = |origin: &str| is_here(&HeaderValue::from_str(origin).unwrap());
         assert!(here("http://localhost:8080") && here("http://127.0.0.1:1") && here("http://localhost"));
-        for wrong in ["null", "https://example.com", "http://localhost.example.com", "http://127.0.0.1.example.com:80"] {
+        for wrong in ["null", "https://example.com", "http://localhost.example.com", "http://127.0.0.1.example.com:80"]
+        {
             assert!(!here(wrong), "{wrong}");
         }
     }
