@@ -11,9 +11,10 @@ use service::{Detect, DetectSettings, Recorder};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use truthlens::data::DataDir;
 use truthlens::embedded::{Embedded, Endpoints, Queue, Queues};
@@ -171,9 +172,17 @@ impl Stack {
         environment.extend(fixed.map(|(name, value)| (name.to_owned(), value.to_owned())));
         environment.extend(self.names.to_env());
         environment.extend(variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-        let child =
-            Command::new(binary(name)).envs(environment).stdout(Stdio::null()).kill_on_drop(true).spawn().unwrap();
-        Function { simulator, child }
+        let mut child =
+            Command::new(binary(name)).envs(environment).stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        let (log, mut lines) =
+            (Arc::new(Mutex::new(String::new())), BufReader::new(child.stdout.take().unwrap()).lines());
+        let written = log.clone();
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                written.lock().unwrap().push_str(&(line + "\n"));
+            }
+        });
+        Function { simulator, child, log }
     }
 }
 
@@ -181,6 +190,7 @@ impl Stack {
 pub struct Function {
     simulator: Simulator,
     child: Child,
+    log: Arc<Mutex<String>>,
 }
 
 impl Function {
@@ -189,6 +199,11 @@ impl Function {
         let id = self.simulator.enqueue_payload(event).await;
         let done = self.simulator.wait_for_invocation_complete(&id, Duration::from_secs(60)).await.unwrap();
         done.response.expect("the function answers").payload
+    }
+
+    /// What it has written to standard output, which Lambda takes as its log.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
     }
 
     /// Hands it an event and does not wait.

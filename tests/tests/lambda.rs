@@ -120,3 +120,53 @@ async fn a_function_streams_its_pack_from_a_bucket_and_loads_the_stages_that_it_
     let ended = stack.scans().get(&account.id, begun.scan.id).await.unwrap().unwrap();
     assert!(ended.is_final() && ended.scores().contains_key(&Stage::Classifier), "{ended:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_name_scans_and_meter_stages_and_hold_neither_content_nor_keys() {
+    let stack = Stack::start(&packs::compact(), Duration::from_secs(60)).await;
+    let account = stack.account("cloudy", Plan::Pro).await;
+    let key = stack.key(&account).await;
+    // Of our own code everything, of others what a deployment logs.
+    let ours = ["api", "service", "cloud", "fetch", "engine", "inference", "delivery", "detectors", "identity"];
+    let levels = ours.iter().fold("info".to_owned(), |levels, name| format!("{levels},{name}=trace"));
+    let verbose = [("RUST_LOG", levels)];
+    let (api, inference) =
+        (stack.function_with("api", &verbose).await, stack.function_with("inference", &verbose).await);
+    let text = json!({"modality": "text", "input_type": "raw_text", "content": texts::HUMAN});
+    let accepted = api.invoke(http(&key, &text)).await;
+    let scan: Value = serde_json::from_str(accepted["body"].as_str().unwrap()).unwrap();
+    // Refused in several ways, each with the content or the key at hand.
+    let mut broken = http(&key, &text);
+    broken["body"] = json!(format!("{{\"content\": \"{}", texts::HUMAN));
+    api.invoke(broken).await;
+    api.invoke(http(&format!("{}x", &key[..key.len() - 1]), &text)).await;
+    api.invoke(http(&key, &json!({"modality": "image", "input_type": "upload", "content": texts::HUMAN}))).await;
+    for stage in [Stage::Roberta, Stage::Binoculars] {
+        let job = stack.receive(stage).await.unwrap();
+        inference.invoke(job).await;
+    }
+    let mut poison = event("inference-jobs.json");
+    poison["Records"][0]["body"] = json!(texts::HUMAN);
+    inference.invoke(poison).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+
+    let metered: Vec<Value> = inference
+        .log()
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|line| line["_aws"]["CloudWatchMetrics"].is_array())
+        .collect();
+    let stages: Vec<_> = metered.iter().map(|line| line["Stage"].as_str().unwrap()).collect();
+    assert_eq!(stages, ["roberta", "binoculars"]);
+    assert!(metered.iter().all(|line| line["Latency"].as_f64().unwrap() > 0.0 && line["BatchSize"] == 1));
+    for (function, log) in [("api", api.log()), ("inference", inference.log())] {
+        for line in log.lines() {
+            assert!(serde_json::from_str::<Value>(line).is_ok(), "{function} writes JSON: {line}");
+        }
+        for secret in ["giddiness", "Montmorency", &key[12..]] {
+            assert!(!log.contains(secret), "{function} logs {secret:?}");
+        }
+    }
+    let logs = api.log() + &inference.log();
+    assert!(logs.contains(scan["id"].as_str().unwrap()), "scans are named: {logs}");
+}

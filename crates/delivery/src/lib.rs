@@ -3,6 +3,8 @@
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::future::join_all;
+use std::time::Duration;
+use time::OffsetDateTime;
 
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,4 +46,11 @@ pub fn body(message: &SqsMessage) -> &str {
 /// How often it has been delivered, this time included.
 pub fn deliveries(message: &SqsMessage) -> u32 {
     message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1)
+}
+
+/// How long ago it was sent, where the queue tells.
+pub fn age(message: &SqsMessage, now: OffsetDateTime) -> Option<Duration> {
+    let sent: i128 = message.attributes.get("SentTimestamp")?.parse().ok()?;
+    let milliseconds = now.unix_timestamp_nanos() / 1_000_000 - sent;
+    Some(Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0)))
 }

@@ -65,7 +65,7 @@ impl Functions<'_> {
                 let inference = inference.clone();
                 feed.from(queue, move |event| {
                     let inference = inference.clone();
-                    async move { inference::handle(&inference, event).await }
+                    async move { inference::handle(&inference, inference::Meter::Off, event).await }
                 });
             }
         }

@@ -184,6 +184,7 @@ impl Detect {
     ) -> Result<Scan, ServiceError> {
         let scan = self.prepare(account, scan, source, received_at).await?;
         self.scans.create(&scan, received_at + account.plan.retention()).await?;
+        tracing::info!(scan = %scan.id, account = %scan.account, modality = %scan.modality, "accepted");
         Ok(self.send_off(scan, content.as_ref()).await)
     }
 

@@ -48,7 +48,13 @@ impl Recorder {
         }
         let state = scan.conclude(&self.pack, OffsetDateTime::now_utc());
         match self.scans.finalise(&scan, state).await? {
-            Recorded::Now(scan) | Recorded::Before(scan) => Ok(Some(scan)),
+            Recorded::Now(scan) => {
+                let took = OffsetDateTime::now_utc() - scan.created_at;
+                let (status, milliseconds) = (scan.state.name(), took.whole_milliseconds() as i64);
+                tracing::info!(scan = %scan.id, account = %scan.account, status, milliseconds, "ended");
+                Ok(Some(scan))
+            }
+            Recorded::Before(scan) => Ok(Some(scan)),
             Recorded::Gone => Ok(None),
         }
     }

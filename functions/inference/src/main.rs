@@ -3,7 +3,7 @@
 
 use aws_lambda_events::event::sqs::SqsEvent;
 use cloud::{Clients, Parking, Scans};
-use inference::{Config, handle, load::load};
+use inference::{Config, Meter, handle, load::load};
 use lambda_runtime::{Error, LambdaEvent, run_concurrent, service_fn};
 use service::{Inference, Recorder};
 use std::sync::Arc;
@@ -19,9 +19,10 @@ async fn main() -> Result<(), Error> {
     let scans = Scans::of(&clients, &config.names);
     let parking = Parking::new(clients.s3, config.names.parking);
     let inference = Inference::new(engine, pack.clone(), parking, Recorder::new(scans, pack));
+    let meter = Meter::from_env();
     run_concurrent(service_fn(move |event: LambdaEvent<SqsEvent>| {
         let inference = inference.clone();
-        async move { Ok::<_, Error>(handle(&inference, event.payload).await) }
+        async move { Ok::<_, Error>(handle(&inference, meter, event.payload).await) }
     }))
     .await
 }
