@@ -208,10 +208,16 @@ def one_line(metrics):
     return heads + " | " + " ".join(f"{s} {m['auroc']:.2f}" for s, m in metrics["by_source"].items())
 
 
+def pad(ids, mask):
+    """To a multiple of 16 tokens: the kernels kept for every shape ever seen would fill the memory."""
+    more = -ids.shape[1] % 16
+    return (torch.nn.functional.pad(each, (0, more)) for each in (ids, mask))
+
+
 def train_step(model, optimizer, tokenizer, batch):
     """One forward, backward and update; returns the loss."""
     texts, labels = batch
-    ids, mask = frame([i[: LONGEST + 10] for i in content_ids(tokenizer, texts)], tokenizer)
+    ids, mask = pad(*frame([i[: LONGEST + 10] for i in content_ids(tokenizer, texts)], tokenizer))
     model.train()
     with torch.autocast("cpu", torch.bfloat16):
         logits = model(input_ids=ids, attention_mask=mask).logits
