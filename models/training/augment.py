@@ -51,12 +51,26 @@ def shuffle_sentences(text, rng):
     return " ".join(sentences)
 
 
+def swap_case(text, rng):
+    """Swaps the case of the first letter of one word in twenty."""
+    return " ".join(w[0].swapcase() + w[1:] if rng.random() < 0.05 else w for w in text.split())
+
+
+def lower_case(text, _):
+    """No capital letters."""
+    return text.lower()
+
+
 NOISE = [(0.10, add_typos), (0.08, drop_punctuation), (0.35, replace_dashes), (0.08, shuffle_sentences)]
 
 
-def augment(text, rng):
+# For a model that sees case.
+CASED_NOISE = [*NOISE, (0.10, swap_case), (0.03, lower_case)]
+
+
+def augment(text, rng, kinds=NOISE):
     """Applies each kind of noise with its own small probability."""
-    for probability, noise in NOISE:
+    for probability, noise in kinds:
         if rng.random() < probability:
             text = noise(text, rng)
     return " ".join(text.split())

@@ -3,8 +3,9 @@
     python hidden_states.py --data DIR --gguf FILE --out DIR
 
 The first `--max-tokens` tokens of a text (no special tokens) go through the first blocks only: no head, so a text costs a
-third of what `lm_features.py` asks. Writes OUT/states-*.npz: `keys` (split:id), `layer_L` (f16 [texts, 576]: the mean over
-tokens of the normed state after block L), `log_tokens`. Texts already there are skipped, so a run can be stopped and
+third of what `lm_features.py` asks. With `--crops SEED` it is a noisy crop of 24 to 190 tokens of each training text instead
+(keys end in `#SEED`): a probe must judge segments too, and what was misspelt. Writes OUT/states-*.npz: `keys` (split:id), `layer_L` (f16 [texts, 576]: the mean over
+tokens, the first left out, of the normed state after block L), `log_tokens`. Texts already there are skipped, so a run can be stopped and
 started again, and stopped for good when there is enough: the order is even over splits, sources and labels.
 """
 
@@ -17,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from augment import CASED_NOISE, augment, crop
 from lm_features import batches_of
 from smollm import load_model, load_tokenizer
 from texts import load_texts
@@ -25,6 +27,7 @@ LAYERS = (16, 19, 22)
 TEXTS_PER_BLOCK = 256
 # Rows of the 2023 training sets that are taken of each source and label; of the other splits, all.
 OLD_ROWS = 700
+SHORTEST, LONGEST = 24, 190
 
 
 def plan(data, seed=0):
@@ -41,6 +44,19 @@ def plan(data, seed=0):
     return [row for _, row in sorted(ordered, key=lambda each: each[0])]
 
 
+def key_of(row):
+    """What a text's states are kept under."""
+    return f"{row['split']}:{row['id']}"
+
+
+def cropped(rows, seed):
+    """A noisy crop of each training row."""
+    rng = random.Random(seed)
+    training = [row for row in rows if row["split"] in ("train", "recent_train")]
+    crops = [augment(crop(r["text"], rng.randint(SHORTEST, LONGEST), rng), rng, CASED_NOISE) for r in training]
+    return [{**row, "text": text, "id": f"{row['id']}#{seed}"} for row, text in zip(training, crops)]
+
+
 def read_states(out):
     """({layer: {key: state}}, {key: log_tokens}) of everything that was written to the folder."""
     states, lengths = {layer: {} for layer in LAYERS}, {}
@@ -55,12 +71,13 @@ def read_states(out):
 
 @torch.no_grad()
 def mean_states(model, batch):
-    """Per token-id list {layer: mean of the normed states}; padded on the right (the mask is causal)."""
+    """Per token-id list {layer: mean of the normed states}; padded on the right (the mask is causal). The first token's
+    state, which sees nothing but itself and is unlike all others, does not count."""
     longest = -(-max(map(len, batch)) // 16) * 16
     ids = torch.tensor([b + [0] * (longest - len(b)) for b in batch])
     result = model.model(ids, output_hidden_states=True)
     normed = {layer: model.model.norm(result.hidden_states[layer]) for layer in LAYERS}
-    return [{layer: normed[layer][i, : len(tokens)].float().mean(0) for layer in LAYERS} for i, tokens in enumerate(batch)]
+    return [{layer: normed[layer][i, 1 : len(tokens)].float().mean(0) for layer in LAYERS} for i, tokens in enumerate(batch)]
 
 
 def write_block(out, number, rows, states):
@@ -69,7 +86,7 @@ def write_block(out, number, rows, states):
     with open(path.with_suffix(".tmp"), "wb") as file:
         np.savez(
             file,
-            keys=np.array([f"{r['split']}:{r['id']}" for r in rows]),
+            keys=np.array([key_of(r) for r in rows]),
             log_tokens=np.log([len(r["tokens"]) for r in rows]).astype(np.float32),
             **{f"layer_{layer}": np.stack([s[layer].half().numpy() for s in states]) for layer in LAYERS},
         )
@@ -83,12 +100,14 @@ def main():
     parser.add_argument("--gguf", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--max-tokens", type=int, default=256)
+    parser.add_argument("--crops", type=int, metavar="SEED")
     args = parser.parse_args()
     torch.set_num_threads(1)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
     done = read_states(out)[1]
-    rows = [r for r in plan(args.data) if f"{r['split']}:{r['id']}" not in done]
+    rows = plan(args.data) if args.crops is None else cropped(plan(args.data), args.crops)
+    rows = [r for r in rows if key_of(r) not in done]
     encoded = load_tokenizer(args.gguf).encode_batch([r["text"] for r in rows], add_special_tokens=False)
     rows = [{**r, "tokens": e.ids[: args.max_tokens]} for r, e in zip(rows, encoded) if len(e.ids) >= 8]
     model = load_model(args.gguf, torch.bfloat16)

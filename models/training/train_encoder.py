@@ -120,12 +120,14 @@ def parameter_groups(model, rate):
     return [{"params": p, "lr": rate * s, "weight_decay": d} for (s, d), p in groups.items()]
 
 
-def schedule(step, steps, warmup=100):
-    """Linear warm-up, then a cosine down to 2 % of the rate."""
+def schedule(step, steps, warmup=100, horizon=2400, cool_down=600):
+    """Linear warm-up, a cosine that would end at `horizon`, and a straight line down to 2 % of the rate over the last
+    `cool_down` steps: where to stop can be decided while it runs."""
     if step < warmup:
         return (step + 1) / warmup
-    progress = (step - warmup) / max(1, steps - warmup)
-    return 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    at = min(step, steps - cool_down)
+    cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (at - warmup) / (horizon - warmup)))
+    return cosine + (0.02 - cosine) * (step - at) / cool_down
 
 
 class RunningMean:
