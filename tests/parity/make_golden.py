@@ -206,6 +206,28 @@ def causal(model, name, seed, layers, observer=None):
     return model
 
 
+@torch.no_grad()
+def probe(model, name, seed, layers, units=5):
+    """A random probe on the model's states after `layers`, and its logits over all tokens but the first and over those from
+    the fourth on, where there are any. See crates/engine/src/probe.rs."""
+    generator = torch.Generator().manual_seed(seed)
+    draw = lambda *shape: torch.randn(shape, generator=generator)
+    width = model.config.hidden_size * len(layers)
+    project, bias, output, offset = draw(units, width) * 0.2, draw(units), draw(1, units), draw(1)
+    logits = []
+    for sequence in json.loads((GOLDEN / name / "golden.json").read_text())["ids"]:
+        hidden = model.model(torch.tensor([sequence]), output_hidden_states=True)
+        after = {**dict(enumerate(model.model.norm(h)[0] for h in hidden.hidden_states)), "last": hidden.last_hidden_state[0]}
+        last = model.config.num_hidden_layers
+        x = torch.cat([after["last" if layer == last else layer] for layer in layers], -1)
+        judge = lambda part: float(output[0] @ torch.relu(part.mean(0) @ project.T + bias) + offset[0])
+        logits.append([judge(x[start:]) for start in (1, 3) if start < len(sequence)])
+    (GOLDEN / f"{name}_probe").mkdir(exist_ok=True)
+    tensors = {"project.weight": project, "project.bias": bias, "output.weight": output, "output.bias": offset}
+    save_file(tensors, GOLDEN / f"{name}_probe" / "model.safetensors")
+    (GOLDEN / f"{name}_probe" / "golden.json").write_text(json.dumps({"layers": layers, "logits": logits}) + "\n")
+
+
 def smollm(path):
     """Tokens and mean scores of real texts under the compact pack's language model, in f32."""
     model, tokenizer = load_model(path, torch.float32), load_tokenizer(path)
@@ -234,7 +256,8 @@ def main():
     tied = LlamaForCausalLM(LlamaConfig(**LLAMA, num_hidden_layers=2, tie_word_embeddings=True))
     tied = causal(tied, "llama_tied", 4, [1])
     untied = LlamaForCausalLM(LlamaConfig(**LLAMA, num_hidden_layers=3, tie_word_embeddings=False))
-    causal(untied, "llama", 5, [1, 2], observer=tied)
+    untied = causal(untied, "llama", 5, [1, 2], observer=tied)
+    probe(untied, "llama", 12, [2, 3])
     first = causal(FalconForCausalLM(FalconConfig(**FALCON)), "falcon", 6, [1])
     causal(FalconForCausalLM(FalconConfig(**FALCON)), "falcon_instruct", 7, [1], observer=first)
     vit("vit", 8)

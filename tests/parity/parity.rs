@@ -13,6 +13,7 @@ use engine::models::falcon;
 use engine::models::llama;
 use engine::models::roberta::Roberta;
 use engine::models::{CausalLm, Packed, SequenceClassifier};
+use engine::probe;
 use engine::scoring::{Observer, Scorer, TokenScores};
 use engine::tokenizer_gguf;
 use engine::windows::Tokens;
@@ -163,6 +164,32 @@ fn llama_with_its_own_head_and_a_second_model() {
 fn falcon_and_a_second_model() {
     causal_agrees(falcon, "falcon", None);
     causal_agrees(falcon, "falcon_instruct", Some("falcon"));
+}
+
+#[derive(Deserialize)]
+struct ProbeGolden {
+    layers: Vec<usize>,
+    /// Per sequence: over every token but the first, and over those from the fourth on.
+    logits: Vec<Vec<f64>>,
+}
+
+#[test]
+fn a_probe_reads_the_states_of_its_layers_over_any_stretch() {
+    let (causal, golden): (CausalGolden, ProbeGolden) = (read("llama/golden.json"), read("llama_probe/golden.json"));
+    let load = |layers: &[usize]| probe::load(&files("llama_probe"), layers, 32, DType::F32, &Device::Cpu);
+    for observer in [Observer::Layers(causal.layers.clone()), Observer::Model(llama("llama_tied"))] {
+        let (projection, head) = load(&golden.layers).unwrap();
+        let scorer = Scorer::new(llama("llama"), observer).unwrap().with_probe(projection).unwrap();
+        for (scores, theirs) in scorer.score(&packed(&causal.ids)).unwrap().iter().zip(&golden.logits) {
+            let ours = [0, 2].iter().filter(|start| **start < scores.len());
+            let ours: Vec<f64> = ours.map(|start| head.logit(&scores.slice(*start..scores.len()).projected)).collect();
+            assert_eq!(ours.len(), theirs.len());
+            assert!(ours.iter().zip(theirs).all(|(a, b)| (a - b).abs() < 1e-4), "{ours:?} {theirs:?}");
+        }
+    }
+    assert!(load(&[2]).is_err(), "weights of another width");
+    let (projection, _) = load(&[3, 4]).unwrap();
+    assert!(Scorer::new(llama("llama"), Observer::Layers(vec![1])).unwrap().with_probe(projection).is_err());
 }
 
 /// Half precision takes the tensor operations that a GPU runs, not the CPU's own kernels.

@@ -109,6 +109,7 @@ mod tests {
             variance: vec![4.0; n],
             rank: (0..n).map(|i| if i == 0 { 1.0 } else { 2000.0 }).collect(),
             cross: vec![vec![4.0; n]],
+            projected: Vec::new(),
         }
     }
 

@@ -11,6 +11,7 @@ pub mod files;
 pub mod gguf;
 mod kernels;
 pub mod models;
+pub mod probe;
 mod reductions;
 pub mod remote;
 pub mod scheduler;

@@ -6,8 +6,10 @@
 //! never exist.
 
 use crate::models::{CausalLm, Packed};
+use crate::probe::Projection;
 use crate::reductions::{Row, reduce};
 use candle_core::{Result, Tensor, bail};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// Positions whose logits exist at a time.
@@ -21,11 +23,19 @@ pub enum Observer {
     Model(Box<dyn CausalLm>),
 }
 
-/// A performer with its observers.
+/// A performer with its observers, and with a probe if there is one.
 pub struct Scorer {
     performer: Box<dyn CausalLm>,
     observer: Observer,
+    probe: Option<Projection>,
     chunk: usize,
+}
+
+/// Hidden states `[tokens, hidden]` of a batch.
+struct States {
+    performer: Tensor,
+    observers: Vec<Tensor>,
+    probed: Vec<Tensor>,
 }
 
 /// Per-token measurements of one sequence, in nats. Entry `i` is about token `i + 1` given those before it.
@@ -41,10 +51,12 @@ pub struct TokenScores {
     pub rank: Vec<f32>,
     /// Cross-entropy of the performer under each observer's distribution: −Σ p_observer ln p.
     pub cross: Vec<Vec<f32>>,
+    /// The token's own states as the probe projects them, `[units]` each; empty without a probe.
+    pub projected: Vec<Vec<f32>>,
 }
 
 impl TokenScores {
-    fn new(rows: &[Row], observers: usize) -> Self {
+    fn new(rows: &[Row], observers: usize, projected: Vec<Vec<f32>>) -> Self {
         let column = |f: fn(&Row) -> f32| rows.iter().map(f).collect();
         Self {
             nll: column(|r| r.nll),
@@ -52,6 +64,7 @@ impl TokenScores {
             variance: column(|r| r.variance),
             rank: column(|r| r.rank),
             cross: (0..observers).map(|o| rows.iter().map(|r| r.cross[o]).collect()).collect(),
+            projected,
         }
     }
 
@@ -74,6 +87,7 @@ impl TokenScores {
             variance: part(&self.variance),
             rank: part(&self.rank),
             cross: self.cross.iter().map(part).collect(),
+            projected: self.projected.get(range.clone()).unwrap_or_default().to_vec(),
         }
     }
 }
@@ -82,12 +96,7 @@ impl Scorer {
     /// Checks that performer and observer fit together.
     pub fn new(performer: Box<dyn CausalLm>, observer: Observer) -> Result<Self> {
         match &observer {
-            Observer::Layers(layers) => {
-                let depth = performer.layers();
-                if layers.iter().any(|l| !(1..=depth).contains(l)) || !layers.is_sorted_by(|a, b| a < b) {
-                    bail!("observing layers {layers:?} must ascend and lie in 1–{depth}")
-                }
-            }
+            Observer::Layers(layers) => check_layers(layers, performer.layers())?,
             Observer::Model(model) => {
                 let (a, b) = (performer.vocab_size(), model.vocab_size());
                 if a != b {
@@ -95,7 +104,13 @@ impl Scorer {
                 }
             }
         }
-        Ok(Self { performer, observer, chunk: CHUNK })
+        Ok(Self { performer, observer, probe: None, chunk: CHUNK })
+    }
+
+    /// The same with a probe of the performer.
+    pub fn with_probe(self, probe: Projection) -> Result<Self> {
+        check_layers(probe.layers(), self.performer.layers())?;
+        Ok(Self { probe: Some(probe), ..self })
     }
 
     /// The same with another number of positions per chunk. The result does not depend on it.
@@ -121,39 +136,68 @@ impl Scorer {
         if rows.iter().any(|row| !row.nll.is_finite()) {
             bail!("the model's logits are not finite")
         }
+        let projected = match &self.probe {
+            Some(probe) => probe.project(&states.probed)?,
+            None => Vec::new(),
+        };
         let mut rows = rows.as_slice();
         let scores = batch.spans().iter().map(|span| {
             let (own, others) = rows.split_at(span.len() - 1);
             rows = others;
-            TokenScores::new(own, states.len() - 1)
+            // As everywhere, entry `i` is about token `i + 1`: the first token's state knows of no text.
+            let projected = projected.get(span.start + 1..span.end).unwrap_or_default();
+            TokenScores::new(own, states.observers.len(), projected.to_vec())
         });
         Ok(scores.collect())
     }
 
-    /// Hidden states `[tokens, hidden]` of each observer and, last, the performer.
-    fn states(&self, batch: &Packed) -> Result<Vec<Tensor>> {
-        match &self.observer {
-            Observer::Layers(layers) => self.performer.forward(batch, layers),
-            Observer::Model(model) => {
-                let mut states = model.forward(batch, &[])?;
-                states.extend(self.performer.forward(batch, &[])?);
-                Ok(states)
-            }
-        }
+    /// The hidden states that observers, performer and probe need, from one pass through each model.
+    fn states(&self, batch: &Packed) -> Result<States> {
+        let observed: &[usize] = match &self.observer {
+            Observer::Layers(layers) => layers,
+            Observer::Model(_) => &[],
+        };
+        let probed = self.probe.as_ref().map_or(&[][..], Projection::layers);
+        let taps: Vec<usize> = BTreeSet::from_iter(observed.iter().chain(probed).copied()).into_iter().collect();
+        let tapped = self.performer.forward(batch, &taps)?;
+        let Some((performer, tapped)) = tapped.split_last() else { bail!("the performer gave no state") };
+        let after = |layers: &[usize]| -> Vec<Tensor> {
+            let of_layer = taps.iter().zip(tapped).filter(|(layer, _)| layers.contains(layer));
+            of_layer.map(|(_, state)| state.clone()).collect()
+        };
+        let observers = match &self.observer {
+            Observer::Layers(layers) => after(layers),
+            Observer::Model(model) => model.forward(batch, &[])?,
+        };
+        Ok(States { performer: performer.clone(), observers, probed: after(probed) })
     }
 
     /// Logits at some positions: the performer's, and each observer's.
-    fn logits(&self, states: &[Tensor], positions: &Tensor) -> Result<(Tensor, Vec<Tensor>)> {
-        let chosen = states.iter().map(|s| s.index_select(positions, 0)).collect::<Result<Vec<_>>>()?;
+    fn logits(&self, states: &States, positions: &Tensor) -> Result<(Tensor, Vec<Tensor>)> {
+        let chosen = |state: &Tensor| state.index_select(positions, 0);
+        let performer = chosen(&states.performer)?;
+        let mut observers = states.observers.iter().map(chosen).collect::<Result<Vec<_>>>()?;
         let n = positions.dim(0)?;
         match &self.observer {
             // One matrix product for all: the head's weights are read once.
             Observer::Layers(layers) => {
-                let logits = self.performer.head(&Tensor::cat(&chosen, 0)?)?;
+                observers.push(performer);
+                let logits = self.performer.head(&Tensor::cat(&observers, 0)?)?;
                 let observers = (0..layers.len()).map(|i| logits.narrow(0, i * n, n)).collect::<Result<_>>()?;
                 Ok((logits.narrow(0, layers.len() * n, n)?, observers))
             }
-            Observer::Model(model) => Ok((self.performer.head(&chosen[1])?, vec![model.head(&chosen[0])?])),
+            Observer::Model(model) => {
+                let observers = observers.iter().map(|state| model.head(state)).collect::<Result<_>>()?;
+                Ok((self.performer.head(&performer)?, observers))
+            }
         }
     }
+}
+
+/// Layers are named from 1, ascending, and exist.
+fn check_layers(layers: &[usize], depth: usize) -> Result<()> {
+    if layers.iter().any(|l| !(1..=depth).contains(l)) || !layers.is_sorted_by(|a, b| a < b) {
+        bail!("layers {layers:?} must ascend and lie in 1–{depth}")
+    }
+    Ok(())
 }

@@ -68,6 +68,9 @@ pub struct ModelSpec {
     /// For causal LMs: what the performer is compared with.
     #[serde(default)]
     pub observer: Option<Observer>,
+    /// For causal LMs: a classifier that reads the performer's hidden states.
+    #[serde(default)]
+    pub probe: Option<Probe>,
     /// Every file of the stage.
     pub files: Vec<PackFile>,
 }
@@ -155,6 +158,16 @@ pub enum Observer {
         /// Its folder below the pack's.
         directory: String,
     },
+}
+
+/// A small network on the performer's hidden states; its answer is the feature `probe`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// Its folder below the pack's, with its safetensors file.
+    pub directory: String,
+    /// The layers (1-based, ascending) whose states it reads side by side, each through the model's final norm.
+    pub layers: Vec<usize>,
 }
 
 /// One file.
@@ -297,7 +310,9 @@ impl ModelSpec {
             Some(Observer::Model { directory }) => Some(directory),
             _ => None,
         };
-        for path in self.files.iter().map(|file| &file.path).chain([&self.directory]).chain(observer) {
+        let probe = self.probe.as_ref().map(|probe| &probe.directory);
+        let folders = [&self.directory].into_iter().chain(observer).chain(probe);
+        for path in self.files.iter().map(|file| &file.path).chain(folders) {
             if !Path::new(path).components().all(|c| matches!(c, Component::Normal(_))) {
                 return Err(PackError::Path(path.clone()));
             }

@@ -25,6 +25,10 @@ impl CausalLm for Decoder {
         self.embedding.embeddings().dims()[0]
     }
 
+    fn hidden_size(&self) -> usize {
+        self.embedding.hidden_size()
+    }
+
     fn layers(&self) -> usize {
         self.layers.len()
     }

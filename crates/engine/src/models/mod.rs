@@ -29,6 +29,9 @@ pub trait CausalLm: Send + Sync {
     /// Entries in the vocabulary, the width of [`head`](Self::head)'s output.
     fn vocab_size(&self) -> usize;
 
+    /// Width of the hidden states.
+    fn hidden_size(&self) -> usize;
+
     /// Transformer layers; the valid taps are `1..=layers`.
     fn layers(&self) -> usize;
 

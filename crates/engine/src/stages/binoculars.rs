@@ -5,13 +5,14 @@ use crate::files::PackFiles;
 use crate::models::falcon;
 use crate::models::llama;
 use crate::models::{CausalLm, Packed};
+use crate::probe;
 use crate::scheduler::{Model, Worker};
 use crate::scoring::{Observer, Scorer, TokenScores};
 use crate::windows::{Tokens, windows};
 use crate::{EngineError, budget, dtype, tokenizer_gguf};
 use candle_core::Device;
 use scan::pack::{Architecture, Format, Input, ModelSpec};
-use scan::{Reading, Stage, Window, pack};
+use scan::{Features, Reading, Stage, Window, pack};
 use std::ops::Range;
 use std::sync::Arc;
 use tokenizers::Tokenizer;
@@ -22,6 +23,8 @@ pub struct Binoculars {
     worker: Worker<Scorer>,
     /// How features name each observer.
     suffixes: Vec<String>,
+    /// Judges what the performer's states were projected to, as feature `probe`.
+    probe: Option<probe::Head>,
     window: usize,
     max_windows: usize,
 }
@@ -57,11 +60,20 @@ impl Binoculars {
         let Input::Text { window: window @ 2.., max_windows } = spec.input else {
             return Err(unsupported("it needs windows of two tokens or more"));
         };
-        let scorer = Scorer::new(performer, observer).map_err(|e| unsupported(&e.to_string()))?;
+        let width = performer.hidden_size();
+        let mut scorer = Scorer::new(performer, observer).map_err(|e| unsupported(&e.to_string()))?;
+        let mut probe = None;
+        if let Some(pack::Probe { directory, layers }) = &spec.probe {
+            let files = pack.model(&spec.files, directory)?;
+            let (projection, head) = probe::load(&files, layers, width, dtype(device), device)?;
+            scorer = scorer.with_probe(projection).map_err(|e| unsupported(&e.to_string()))?;
+            probe = Some(head);
+        }
         Ok(Self {
             tokenizer: Arc::new(tokenizer),
             worker: Worker::start(Stage::Binoculars.name(), budget(device), scorer)?,
             suffixes,
+            probe,
             window,
             max_windows,
         })
@@ -79,16 +91,20 @@ impl Binoculars {
             // Token `i` of the window is scored by entry `i − 1`; the first has no score.
             let measure = |part: &Range<usize>| {
                 let scored = part.start.max(window.start + 1) - 1 - window.start..part.end - 1 - window.start;
-                Window {
-                    chars: tokens.span(part),
-                    tokens: part.len(),
-                    features: features(&scores.slice(scored), &self.suffixes),
-                }
+                Window { chars: tokens.span(part), tokens: part.len(), features: self.features(&scores.slice(scored)) }
             };
             reading.windows.push(measure(window));
             reading.segments.extend(tokens.segments(window).iter().map(measure));
         }
         Ok(reading)
+    }
+
+    fn features(&self, scores: &TokenScores) -> Features {
+        let mut features = features(scores, &self.suffixes);
+        if let Some(probe) = &self.probe {
+            features.insert("probe".into(), probe.logit(&scores.projected));
+        }
+        features
     }
 }
 
