@@ -8,6 +8,8 @@ import argparse
 import hashlib
 from pathlib import Path
 
+from hidden_states import LAYERS
+
 HEADER = """# The compact pack: what `make run` judges with. Written by models/training/assemble_pack.py; the numbers are fitted by
 # models/training/calibrate.py and calibrate_images.py on content that the models were not trained on. See README.md
 # beside this file.
@@ -26,13 +28,14 @@ files = [
 ]
 """
 
-LANGUAGE_MODEL = """# The observer is the performer itself, read after an earlier layer.
+LANGUAGE_MODEL = """# The observer is the performer itself, read after an earlier layer; so is what the probe reads.
 [stages.binoculars.model]
 architecture = "llama"
 directory = "lm"
 format = "gguf"
 input = {{ text = {{ window = 256, max_windows = 32 }} }}
 observer = {{ early_exit = {{ layers = [22, 27] }} }}
+probe = {{ directory = "probe", layers = {layers} }}
 files = [
 {files}
 ]
@@ -70,11 +73,13 @@ def main():
     names = ("config.json", "model.safetensors", "tokenizer.json")
     encoder = [entry(args.out.parent / "encoder" / name, f"encoder/{name}", BUNDLED) for name in names]
     classifier = [entry(args.out.parent / "classifier" / name, f"classifier/{name}", BUNDLED) for name in names[:2]]
+    probe = args.out.parent / "probe" / "model.safetensors"
+    language_model = [entry(args.gguf, f"lm/{args.gguf.name}", WHEEL), entry(probe, f"probe/{probe.name}", BUNDLED)]
     parts = [
         HEADER.format(version=args.version),
         *(fitted.read_text(encoding="utf-8") for fitted in args.fitted),
         ENCODER.format(files="\n".join(encoder)),
-        LANGUAGE_MODEL.format(files=entry(args.gguf, f"lm/{args.gguf.name}", WHEEL)),
+        LANGUAGE_MODEL.format(files="\n".join(language_model), layers=list(LAYERS)),
         CLASSIFIER.format(files="\n".join(classifier)),
     ]
     args.out.write_text("\n".join(parts), encoding="utf-8")

@@ -24,16 +24,7 @@ from texts import RECENT_SOURCES, ranking, read_jsonl, report
 STAGES = ("heuristics", "roberta", "binoculars")
 FEATURES = {
     "roberta": ["logit", "log_tokens"],
-    "binoculars": [
-        "log_perplexity",
-        "binoculars_22",
-        "binoculars_27",
-        "curvature",
-        "log_rank",
-        "surprisal_std",
-        "surprisal_delta_std",
-        "log_tokens",
-    ],
+    "binoculars": ["probe", "binoculars_22", "curvature", "log_perplexity"],
 }
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 CLIP = 4.0
@@ -47,7 +38,10 @@ def join(paths):
     rows = {}
     for path in paths:
         for row in read_jsonl(path):
-            rows.setdefault(row["id"], {}).update(row)
+            known = rows.setdefault(row["id"], {})
+            # A stage's features may come from several files: the probe's from train_probe.py, the others from the LM.
+            stages = {s: {**known.get(s, {}), **row[s]} for s in STAGES if s in row}
+            known.update({**row, **stages})
     return list(rows.values()), [s for s in STAGES if any(s in row for row in rows.values())]
 
 
@@ -273,11 +267,12 @@ def main():
     args = parser.parse_args()
     chosen = {**FEATURES, **{s: f.split(",") for s, f in (given.split("=") for given in args.features)}}
     joined, stages = join(args.rows)
-    rows = [row for row in joined if all(s in row for s in stages) and row["words"] >= SHORT_WORDS]
+    measured = lambda row, stage: stage in row and all(f in row[stage] for f in chosen.get(stage, []))
+    rows = [row for row in joined if all(measured(row, s) for s in stages) and row["words"] >= SHORT_WORDS]
     probabilities, shipped, fragments = {}, {}, []
     for stage in stages:
         features = chosen.get(stage) or list(rows[0][stage])
-        having = [row for row in joined if stage in row]
+        having = [row for row in joined if measured(row, stage)]
         fitted, by_id = calibrate_stage(having, stage, features, stage not in args.plain)
         probabilities[stage] = np.array([by_id[row["id"]] for row in rows])
         shipped[stage] = predict(fitted, np.array([[r[stage][f] for f in features] for r in rows], dtype=float))

@@ -20,8 +20,8 @@ from calibrate import labels_of, weights_of
 from hidden_states import LAYERS, key_of, read_states
 from texts import load_texts, report
 
-MEMBERS, UNITS = 6, 64
-EPOCHS, BATCH, RATE, DECAY, DROPOUT, SMOOTHING = 12, 256, 1e-3, 0.02, 0.4, 0.05
+MEMBERS, UNITS = 4, 128
+EPOCHS, BATCH, RATE, DECAY, DROPOUT, SMOOTHING = 24, 256, 1e-3, 0.05, 0.6, 0.05
 
 
 def gather(data, states, lengths, *splits):
