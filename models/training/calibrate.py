@@ -6,8 +6,8 @@ A row is {"id", "source", "label", "style"?, "genre"?, "words", STAGE: {feature:
 writes them; the files are joined by id. A stage is fitted on every row that has it, the blend on the rows of 50 words and more that have
 all stages. A stage is a quadratic logistic: z = clip((x - mean) / scale, -4, 4), logit = bias + linear . z + sum over
 i <= j of quadratic_ij z_i z_j. What is reported is out of sample unless it says otherwise: a row's probability comes from a fit
-without its source (without its genre for dated-human and own-2026). The thresholds are set on the scores of the numbers
-as shipped. Give no rows of a stage for texts that its model was trained on.
+without its source (without its genre for dated-human and own-2026). The thresholds keep the limits on the scores of the
+numbers as shipped and on those out of sample. Give no rows of a stage for texts that its model was trained on.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from texts import RECENT_SOURCES, ranking, read_jsonl, report
 
 STAGES = ("heuristics", "roberta", "binoculars")
 FEATURES = {
-    "roberta": ["logit", "log_tokens"],
+    "roberta": ["logit"],
     "binoculars": ["probe", "binoculars_22", "curvature", "log_perplexity"],
 }
 STRENGTHS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
@@ -143,10 +143,11 @@ def goodness(rows, scores):
 
 
 def fit_weights(rows, probabilities, step=0.05):
-    """Blend weights (a multiple of `step` per stage, sum 1) of the greatest goodness."""
+    """Blend weights (a multiple of `step` per stage, at least one, sum 1) of the greatest goodness. None is zero: a scan
+    whose other stages failed must still be judged by the one that ran."""
     stages, n = list(probabilities), round(1 / step)
     best = (-1.0, None)
-    for counts in itertools.product(range(n + 1), repeat=len(stages)):
+    for counts in itertools.product(range(1, n + 1), repeat=len(stages)):
         if sum(counts) == n:
             blended = sum(c * step * probabilities[s] for c, s in zip(counts, stages))
             best = max(best, (goodness(rows, blended), counts), key=lambda b: b[0])
@@ -283,7 +284,9 @@ def main():
     platt = fit_platt(rows, blended)
     confidence = sigmoid(platt[0] * logit(blended) + platt[1])
     shipped = sigmoid(platt[0] * logit(sum(w * shipped[s] for s, w in weights.items())) + platt[1])
-    thresholds = fit_thresholds(rows, shipped)
+    # The stricter of both: content that nothing was fitted on must not be accused more often than what was.
+    both = [fit_thresholds(rows, shipped), fit_thresholds(rows, confidence)]
+    thresholds = max(ai for ai, _ in both), min(human for _, human in both)
     print_table(f"blend {weights}", rows, confidence)
     print("\nVerdicts of the numbers as shipped, which were fitted on these rows too:")
     print_verdicts(rows, shipped, thresholds)
