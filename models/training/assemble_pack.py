@@ -18,6 +18,13 @@ version = "{version}"
 description = "MiniLM encoder, SmolLM2-135M, EfficientNet-Lite0; two CPU cores are enough; English text, images"
 """
 
+# Chosen with mixed_documents.py: see README.md.
+MIXTURE = """# A text called human is mixed when segments of at least that score make up at least that share of it.
+[text.mixture]
+segment = 0.9
+share = 0.2
+"""
+
 ENCODER = """[stages.roberta.model]
 architecture = "bert"
 directory = "encoder"
@@ -78,6 +85,7 @@ def main():
     parts = [
         HEADER.format(version=args.version),
         *(fitted.read_text(encoding="utf-8") for fitted in args.fitted),
+        MIXTURE,
         ENCODER.format(files="\n".join(encoder)),
         LANGUAGE_MODEL.format(files="\n".join(language_model), layers=list(LAYERS)),
         CLASSIFIER.format(files="\n".join(classifier)),

@@ -109,6 +109,11 @@ impl Thresholds {
         }
     }
 
+    /// The confidence, raised to the least that is not called human: for content of which parts are not.
+    pub fn at_least_mixed(&self, confidence: Probability) -> Probability {
+        if confidence < self.human { self.human } else { confidence }
+    }
+
     /// The highest confidence that does not accuse: for content that is too short to.
     pub fn without_accusing(&self, confidence: Probability) -> Probability {
         let below = Probability::new((self.ai_generated.value() - 0.01).max(0.0)).unwrap_or(confidence);
@@ -159,6 +164,8 @@ mod tests {
         assert_eq!(verdicts, [Verdict::Human, Verdict::Mixed, Verdict::Mixed, Verdict::AiGenerated]);
         assert_eq!(thresholds.verdict(thresholds.without_accusing(p(0.99))), Verdict::Mixed);
         assert_eq!(thresholds.without_accusing(p(0.1)), p(0.1));
+        assert_eq!(thresholds.verdict(thresholds.at_least_mixed(p(0.1))), Verdict::Mixed);
+        assert_eq!(thresholds.at_least_mixed(p(0.9)), p(0.9));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use crate::blend::BlendError;
 use crate::image::{MAX_VIEW, MAX_VIEWS};
-use crate::{Blend, Calibration, Modality, Probability, Stage, Thresholds};
+use crate::{Blend, Calibration, Mixture, Modality, Probability, Stage, Thresholds};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
@@ -39,6 +39,9 @@ pub struct Policy {
     /// `ai_generated` threshold, so that a proof decides alone.
     #[serde(default)]
     pub proven: Option<Probability>,
+    /// When a text whose whole looks human is `mixed` for its parts' sake; without it nobody looks at parts.
+    #[serde(default)]
+    pub mixture: Option<Mixture>,
 }
 
 /// One stage.

@@ -2,7 +2,7 @@
 
 use crate::{
     AccountId, Action, AuditEntry, Deed, ErrorCode, ImageFacts, Modality, Moderation, Outcome, Pack, Probability,
-    Review, ScanId, Source, Stage, Verdict, Warning,
+    Review, ScanId, Segment, Source, Stage, Verdict, Warning,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,6 +120,11 @@ impl Scan {
         self.outcomes.iter().filter_map(scored).collect()
     }
 
+    /// The stretches of a text that were scored on their own.
+    pub fn segments(&self) -> impl Iterator<Item = &Segment> {
+        self.outcomes.values().flatten().filter_map(Outcome::score).flat_map(|score| &score.segments)
+    }
+
     /// The final state that follows from the outcomes so far; stages still awaited count as missing. A pure
     /// function of its arguments, so that whoever finalises reaches the same end.
     pub fn conclude(&self, pack: &Pack, finished_at: OffsetDateTime) -> State {
@@ -133,6 +138,10 @@ impl Scan {
             thresholds.without_accusing(blended)
         } else {
             blended
+        };
+        let confidence = match policy.mixture {
+            Some(mixture) if mixture.shows(self.segments()) => thresholds.at_least_mixed(confidence),
+            _ => confidence,
         };
         let action = self.moderation.action(confidence.shown().into());
         State::Completed(Conclusion { verdict: thresholds.verdict(confidence), confidence, action, finished_at })
@@ -167,5 +176,61 @@ impl Scan {
     /// Whether the content itself proves that AI made it.
     pub fn proves_ai(&self) -> bool {
         self.image.as_ref().is_some_and(|image| image.provenance.proves_ai())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::StageScore;
+
+    const MANIFEST: &str = r#"
+        name = "tiny"
+        version = "1"
+        description = "for tests"
+        [text]
+        blend = { weights = { heuristics = 1.0 } }
+        thresholds = { human = 0.4, ai_generated = 0.9 }
+        mixture = { segment = 0.8, share = 0.25 }
+        [stages.heuristics]
+        calibration = { features = [], mean = [], scale = [], linear = [], bias = 0.0 }
+    "#;
+
+    fn p(x: f64) -> Probability {
+        Probability::new(x).unwrap()
+    }
+
+    /// What becomes of a text with that score, whose two halves have those.
+    fn concluded(score: f64, halves: [f64; 2]) -> (Verdict, f64) {
+        let at = OffsetDateTime::UNIX_EPOCH;
+        let segments = [(0..10, halves[0]), (10..20, halves[1])].map(|(chars, s)| Segment { chars, score: p(s) });
+        let scored = StageScore { probability: p(score), features: BTreeMap::new(), segments: segments.into() };
+        let scan = Scan {
+            id: ScanId::new(),
+            account: AccountId::nobody(),
+            modality: Modality::Text,
+            created_at: at,
+            deadline: at,
+            source: Source::default(),
+            moderation: Moderation::default(),
+            content_sha256: String::new(),
+            pack: String::new(),
+            warnings: BTreeSet::new(),
+            image: None,
+            outcomes: BTreeMap::from([(Stage::Heuristics, Some(Outcome::Scored(scored)))]),
+            state: State::Processing,
+            review: None,
+        };
+        match scan.conclude(&Pack::parse(MANIFEST).unwrap(), at) {
+            State::Completed(conclusion) => (conclusion.verdict, conclusion.confidence.value()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_human_but_for_a_part_is_mixed() {
+        assert_eq!(concluded(0.2, [0.1, 0.3]), (Verdict::Human, 0.2));
+        assert_eq!(concluded(0.2, [0.1, 0.8]), (Verdict::Mixed, 0.4));
+        assert_eq!(concluded(0.95, [0.1, 0.99]), (Verdict::AiGenerated, 0.95));
     }
 }

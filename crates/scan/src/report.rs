@@ -412,8 +412,7 @@ fn found_in_metadata(image: &ImageFacts) -> Option<String> {
 
 fn segments(scan: &Scan) -> Vec<SegmentReport> {
     let report = |s: &Segment| SegmentReport { start: s.chars.start, end: s.chars.end, score: s.score.rounded() };
-    let scored = scan.outcomes.values().flatten().filter_map(Outcome::score);
-    scored.flat_map(|score| &score.segments).map(report).collect()
+    scan.segments().map(report).collect()
 }
 
 fn warnings(scan: &Scan) -> Vec<WarningReport> {
