@@ -73,6 +73,9 @@ async fn webhooks_lead_to_public_https_addresses_and_belong_to_their_owner() {
         assert_eq!((status.as_u16(), &refused["detail"]["code"]), (422, &json!("url_not_allowed")), "{inside}");
     }
     assert_eq!(hook(&product, &key, "https://example.com/").await.0, StatusCode::FORBIDDEN, "a key is not enough");
+    let array = product.request(Method::POST, &owner, "/v1/webhooks").json(&json!(["https://example.com/hook"]));
+    let (status, refused) = answer(array).await;
+    assert_eq!((status.as_u16(), &refused["detail"]["code"]), (422, &json!("invalid_request")), "no object");
     for _ in 0..5 {
         assert_eq!(hook(&product, &owner, "https://example.com/hook").await.0, StatusCode::CREATED);
     }

@@ -3,7 +3,7 @@
 
 pub mod config;
 
-pub use config::{Config, ConfigError};
+pub use config::Config;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use delivery::Handled;

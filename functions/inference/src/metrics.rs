@@ -15,7 +15,7 @@ const NAMESPACE: &str = "TruthLens";
 pub enum Meter {
     /// On standard output, for a function of so much memory.
     Lambda {
-        /// `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, in GB.
+        /// In GB.
         memory_gb: f64,
     },
     /// Not at all: nobody reads it.
@@ -38,12 +38,6 @@ pub struct Measured {
 }
 
 impl Meter {
-    /// That of the environment that a Lambda function runs in.
-    pub fn from_env() -> Self {
-        let megabytes = std::env::var("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").ok().and_then(|mb| mb.parse::<f64>().ok());
-        megabytes.map_or(Self::Off, |mb| Self::Lambda { memory_gb: mb / 1024.0 })
-    }
-
     /// Tells of a job.
     pub fn tell(self, measured: Measured) {
         if let Self::Lambda { memory_gb } = self {

@@ -4,7 +4,7 @@
 pub mod config;
 pub mod notification;
 
-pub use config::{Config, ConfigError};
+pub use config::Config;
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use delivery::Handled;

@@ -2,7 +2,7 @@
 
 pub mod config;
 
-pub use config::{Config, ConfigError};
+pub use config::Config;
 
 use aws_lambda_events::event::dynamodb::{Event as StreamEvent, EventRecord};
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
