@@ -16,6 +16,7 @@ use serde_json::json;
 use service::{DetectSettings, Finalize, Inference, Intake, Publish, Recorder, WebhookDelivery};
 use std::sync::Arc;
 use std::time::Duration;
+use telemetry::Meter;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -63,19 +64,21 @@ impl Functions<'_> {
             let inference = Inference::new(engine, self.pack.clone(), installation.parking(), recorder.clone());
             for queue in installation.names.queues.values() {
                 feed.from(queue, &inference, |inference, event| async move {
-                    inference::handle(&inference, inference::Meter::Off, event).await
+                    inference::handle(&inference, Meter::Off, event).await
                 });
             }
         }
         let finalize = Finalize::new(scans, recorder);
         let given_up = installation.queues.values().map(|queue| &queue.dead_letters);
         for queue in given_up.chain(&installation.names.deadlines) {
-            feed.from(queue, &finalize, |finalize, event| async move { finalize::handle(&finalize, event).await });
+            feed.from(queue, &finalize, |finalize, event| async move {
+                finalize::handle(&finalize, Meter::Off, event).await
+            });
         }
         let (clients, names) = (&installation.clients, &installation.names);
         let intake = Intake::of(clients, names, uploads.clone(), self.pack, self.fetch.clone(), self.detect);
         for queue in [&sources.uploads, &sources.moderation] {
-            feed.from(queue, &intake, |intake, event| async move { intake::handle(&intake, event).await });
+            feed.from(queue, &intake, |intake, event| async move { intake::handle(&intake, Meter::Off, event).await });
         }
         let webhooks = Webhooks::new(clients.dynamodb.clone(), names.accounts.clone());
         let queue = names.webhooks.clone().context("the webhooks queue has no URL")?;
@@ -86,6 +89,7 @@ impl Functions<'_> {
             publish: Publish::new(bus, webhooks.clone(), waiting.clone(), inbox),
             delivery: WebhookDelivery::new(webhooks, Poster::new(self.fetch, WebhookDelivery::PATIENCE)),
             queue: waiting,
+            meter: Meter::Off,
         };
         feed.from(&queue, &publisher, |publisher, event| async move { publish::deliver(&publisher, event).await });
         if let Some(created) = embedded.created() {

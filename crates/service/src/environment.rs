@@ -14,6 +14,7 @@ use std::fmt::Display;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
+use telemetry::Meter;
 
 /// Environment variables. Secrets are among them, so they have no debug form.
 #[derive(Clone)]
@@ -112,6 +113,19 @@ impl Environment {
     pub fn fetch_policy(&self) -> Result<AddressPolicy, ConfigError> {
         Ok(self.parsed("FETCH_ALLOW")?.unwrap_or_default())
     }
+
+    /// `AWS_LAMBDA_FUNCTION_MEMORY_SIZE` (nothing is metered): the function's memory in MB, which Lambda itself sets.
+    /// `PRICE_PER_GB_SECOND` (no cost is told): what Lambda charges for a GB for a second; empty counts as not set.
+    pub fn meter(&self) -> Result<Meter, ConfigError> {
+        const PRICE: &str = "PRICE_PER_GB_SECOND";
+        let priced = self.optional(PRICE).is_some_and(|price| !price.is_empty());
+        let price = if priced { self.parsed(PRICE)? } else { None };
+        if price.is_some_and(|price: f64| !price.is_finite() || price < 0.0) {
+            return Err(ConfigError::invalid(PRICE)("must be a price"));
+        }
+        let megabytes: Option<f64> = self.parsed("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")?;
+        Ok(megabytes.map_or(Meter::Off, |mb| Meter::Lambda { memory_gb: mb / 1024.0, price_per_gb_second: price }))
+    }
 }
 
 impl FromIterator<(String, String)> for Environment {
@@ -140,6 +154,18 @@ mod tests {
         }
         let nowhere = environment(&[("PACK_MANIFEST", "/nowhere/pack.toml")]).pack().unwrap_err();
         assert!(nowhere.to_string().starts_with("/nowhere/pack.toml: "), "{nowhere}");
+    }
+
+    #[test]
+    fn a_function_is_metered_where_lambda_says_how_much_memory_it_has() {
+        assert_eq!(environment(&[]).meter().unwrap(), Meter::Off);
+        let priced = |price| environment(&[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"), ("PRICE_PER_GB_SECOND", price)]);
+        let metered = |price_per_gb_second| Meter::Lambda { memory_gb: 0.5, price_per_gb_second };
+        assert_eq!(priced("").meter().unwrap(), metered(None));
+        assert_eq!(priced("0.0000166667").meter().unwrap(), metered(Some(0.0000166667)));
+        for wrong in ["free", "-1", "inf", "NaN"] {
+            assert!(priced(wrong).meter().is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use identity::{Issuer, Verifier};
 use scan::Pack;
 use service::{ConfigError, DetectSettings, Environment, SignIn};
 use std::time::Duration;
+use telemetry::Meter;
 
 /// Everything that differs between deployments.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub struct Settings {
     /// `WAIT_BUDGET_MS` (25000): how long a request waits for its scan before it answers 202. API Gateway gives up
     /// after 30 s.
     pub wait_budget: Duration,
+    /// See [`Environment::meter`].
+    pub meter: Meter,
     /// How people sign in. Without it, an operator makes the keys.
     pub sign_in: Option<SignInSettings>,
 }
@@ -56,6 +59,7 @@ impl Default for Settings {
             detect: DetectSettings::default(),
             fetch: AddressPolicy::public_only(),
             wait_budget: Duration::from_secs(25),
+            meter: Meter::Off,
             sign_in: None,
         }
     }
@@ -99,6 +103,7 @@ impl Config {
                 detect: environment.detect_settings()?,
                 fetch: environment.fetch_policy()?,
                 wait_budget: Duration::from_millis(environment.number("WAIT_BUDGET_MS", 25_000, u64::MAX)?),
+                meter: environment.meter()?,
                 sign_in: SignInSettings::read(environment)?,
             },
         })

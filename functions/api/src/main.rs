@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {
-    tracing_subscriber::fmt().json().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
+    telemetry::log_as_json();
     let config = Config::read(&Environment::of_process())?;
     let clients = Clients::new(&cloud::sdk_config().await);
     let pack = Arc::new(config.pack);

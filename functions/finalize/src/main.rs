@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    tracing_subscriber::fmt().json().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
+    telemetry::log_as_json();
     let config = Config::read(&Environment::of_process())?;
     let scans = Scans::of(&Clients::new(&cloud::sdk_config().await), &config.names);
     let finalize = &Finalize::new(scans.clone(), Recorder::new(scans, Arc::new(config.pack)));
-    run(service_fn(
-        move |event: LambdaEvent<SqsEvent>| async move { Ok::<_, Error>(handle(finalize, event.payload).await) },
-    ))
+    run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
+        Ok::<_, Error>(handle(finalize, config.meter, event.payload).await)
+    }))
     .await
 }

@@ -1,11 +1,11 @@
 //! The inference function's configuration, read from the environment once.
 
-use crate::Meter;
 use cloud::{Names, NamesError};
 use scan::Stage;
 use service::{ConfigError, Environment};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use telemetry::Meter;
 
 /// Everything that differs between deployments.
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ pub struct Config {
     pub pack: PackPlace,
     /// `STAGES` (all of the pack's): the stages that this function loads, separated by commas.
     pub stages: Option<BTreeSet<Stage>>,
-    /// `AWS_LAMBDA_FUNCTION_MEMORY_SIZE` (nothing is metered): the function's memory in MB, which Lambda itself sets.
+    /// See [`Environment::meter`].
     pub meter: Meter,
 }
 
@@ -44,12 +44,11 @@ impl Config {
             (None, Some(folder)) => PackPlace::Folder(folder.into()),
             (None, None) => return Err(NamesError("PACK_DIR or PACK_SOURCE".to_owned()).into()),
         };
-        let megabytes: Option<f64> = environment.parsed("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")?;
         Ok(Self {
             names: environment.names()?,
             pack,
             stages: environment.optional("STAGES").map(stages).transpose()?,
-            meter: megabytes.map_or(Meter::Off, |megabytes| Meter::Lambda { memory_gb: megabytes / 1024.0 }),
+            meter: environment.meter()?,
         })
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    tracing_subscriber::fmt().json().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
+    telemetry::log_as_json();
     let config = Config::read(&Environment::of_process())?;
     let clients = Clients::new(&cloud::sdk_config().await);
     // Before the first invocation: a pack is loaded once per environment.

@@ -4,6 +4,7 @@ use cloud::Names;
 use fetch::AddressPolicy;
 use scan::Pack;
 use service::{ConfigError, DetectSettings, Environment};
+use telemetry::Meter;
 
 /// Everything that differs between deployments.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub struct Config {
     pub detect: DetectSettings,
     /// `FETCH_ALLOW` (none): addresses that URLs may lead to although they are not public.
     pub fetch: AddressPolicy,
+    /// See [`Environment::meter`].
+    pub meter: Meter,
 }
 
 impl Config {
@@ -30,6 +33,7 @@ impl Config {
             pack: environment.pack()?,
             detect: environment.detect_settings()?,
             fetch: environment.fetch_policy()?,
+            meter: environment.meter()?,
         })
     }
 }

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    tracing_subscriber::fmt().json().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
-    let Config { names, uploads, pack, detect, fetch } = Config::read(&Environment::of_process())?;
+    telemetry::log_as_json();
+    let Config { names, uploads, pack, detect, fetch, meter } = Config::read(&Environment::of_process())?;
     let intake = &Intake::of(&Clients::new(&cloud::sdk_config().await), &names, uploads, Arc::new(pack), fetch, detect);
-    run(service_fn(
-        move |event: LambdaEvent<SqsEvent>| async move { Ok::<_, Error>(handle(intake, event.payload).await) },
-    ))
+    run(service_fn(move |event: LambdaEvent<SqsEvent>| async move {
+        Ok::<_, Error>(handle(intake, meter, event.payload).await)
+    }))
     .await
 }

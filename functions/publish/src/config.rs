@@ -3,6 +3,7 @@
 use cloud::Names;
 use fetch::AddressPolicy;
 use service::{ConfigError, Environment};
+use telemetry::Meter;
 
 /// Everything that differs between deployments.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub struct Config {
     pub uploads: String,
     /// `FETCH_ALLOW` (none): addresses that webhooks may lead to although they are not public.
     pub fetch: AddressPolicy,
+    /// See [`Environment::meter`].
+    pub meter: Meter,
 }
 
 impl Config {
@@ -28,6 +31,7 @@ impl Config {
             webhooks: environment.required("QUEUE_WEBHOOKS")?.to_owned(),
             uploads: environment.required("BUCKET_UPLOADS")?.to_owned(),
             fetch: environment.fetch_policy()?,
+            meter: environment.meter()?,
         })
     }
 }

@@ -9,8 +9,8 @@ use service::{Environment, Publish, WebhookDelivery};
 
 #[tokio::main]
 async fn main() -> Result<(), Error> {
-    tracing_subscriber::fmt().json().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
-    let Config { names, event_bus, webhooks: queue, uploads, fetch } = Config::read(&Environment::of_process())?;
+    telemetry::log_as_json();
+    let Config { names, event_bus, webhooks: queue, uploads, fetch, meter } = Config::read(&Environment::of_process())?;
     let sdk = cloud::sdk_config().await;
     let clients = Clients::new(&sdk);
     let webhooks = Webhooks::new(clients.dynamodb, names.accounts);
@@ -20,9 +20,11 @@ async fn main() -> Result<(), Error> {
         publish: Publish::new(bus, webhooks.clone(), queue.clone(), Inbox::new(clients.s3, uploads)),
         delivery: WebhookDelivery::new(webhooks, Poster::new(fetch, WebhookDelivery::PATIENCE)),
         queue,
+        meter,
     };
-    run(service_fn(
-        move |event: LambdaEvent<Value>| async move { Ok::<_, Error>(handle(publisher, event.payload).await?) },
-    ))
+    run(service_fn(move |event: LambdaEvent<Value>| async move {
+        // Boxed: in one piece with the SDK's futures, it is nested deeper than the compiler looks.
+        Ok::<_, Error>(Box::pin(handle(publisher, event.payload)).await?)
+    }))
     .await
 }
