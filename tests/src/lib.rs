@@ -1,5 +1,6 @@
 //! What the end-to-end tests share: the compiled product on a folder of its own, and packs to run it with.
 
+pub mod emf;
 pub mod packs;
 pub mod peer;
 pub mod pictures;

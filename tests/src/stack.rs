@@ -76,6 +76,20 @@ impl Stack {
         Stream::new(self.embedded.streams(), self.names.scans.clone(), self.data.path().join("stream-position"))
     }
 
+    /// What was changed in the scans table since the last call, as the event source mapping would hand it to the
+    /// function.
+    pub async fn changes(&self) -> Vec<Value> {
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let handler = |event| {
+            events.lock().unwrap().push(serde_json::to_value(event).unwrap());
+            async { Default::default() }
+        };
+        // Stopped from the beginning: it reads what is there.
+        let (_stop, stopped) = tokio::sync::watch::channel(true);
+        self.stream().pump(handler, stopped).await;
+        std::mem::take(&mut *events.lock().unwrap())
+    }
+
     /// The usage table.
     pub fn usage(&self) -> Usage {
         Usage::new(self.clients.dynamodb.clone(), self.names.usage.clone())

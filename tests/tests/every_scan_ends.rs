@@ -16,11 +16,12 @@ use futures::future::join_all;
 use publish::Publisher;
 use scan::{Deed, Failure, Outcome, Plan, Probability, Scan, Source, Stage, StageJob, StageScore, Text};
 use serde_json::Value;
-use service::{Detect, DetectRequest, DetectSettings, Finalize, Publish, Recorder, WebhookDelivery};
+use service::{Arrival, Detect, DetectRequest, DetectSettings, Finalize, Publish, Recorder, WebhookDelivery};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use telemetry::Meter;
 use time::OffsetDateTime;
 use truthlens::embedded::Endpoints;
 use truthlens::pump::pump;
@@ -127,7 +128,7 @@ async fn every_scan_ends_once_is_charged_once_and_is_told_of() {
         let finalize = finalize.clone();
         let handler = move |event| {
             let finalize = finalize.clone();
-            async move { finalize::handle(&finalize, event).await }
+            async move { finalize::handle(&finalize, Meter::Off, event).await }
         };
         running.spawn(pump(clients.sqs.clone(), queue.clone(), handler, stopped.clone()));
     }
@@ -146,6 +147,7 @@ async fn every_scan_ends_once_is_charged_once_and_is_told_of() {
         publish: Publish::new(EventBus::file(told.clone()), webhooks.clone(), queue.clone(), inbox),
         delivery: WebhookDelivery::new(webhooks, Poster::new(AddressPolicy::public_only(), Duration::from_secs(1))),
         queue,
+        meter: Meter::Off,
     };
     let faults = dice.clone();
     let tell = move |event: Event| {
@@ -169,7 +171,7 @@ async fn every_scan_ends_once_is_charged_once_and_is_told_of() {
         join_all((0..20).map(async |_: u32| {
             let text = DetectRequest::Text(Text::parse(texts::MODEL.to_owned()).unwrap());
             // A request that throttling defeats is refused, and costs nothing.
-            if let Ok(done) = detect.begin(&account, text, Source::Api, OffsetDateTime::now_utc()).await {
+            if let Ok(done) = detect.begin(&account, text, Arrival::now(Source::Api)).await {
                 begun.lock().unwrap().push(done.scan.id);
             }
         }))

@@ -2,11 +2,13 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use cloud::{Filter, Webhook, Webhooks};
 use end_to_end::product::data;
-use end_to_end::{Stack, event, packs, pictures, texts};
+use end_to_end::stack::Function;
+use end_to_end::{Receiver, Stack, emf, event, packs, pictures, texts};
 use scan::{Content, JobContent, Plan, Source, Stage, StageJob};
 use serde_json::{Value, json};
-use service::{DetectRequest, ImageSource};
+use service::{Arrival, DetectRequest, ImageSource};
 use std::time::Duration;
 use time::OffsetDateTime;
 
@@ -114,59 +116,146 @@ async fn a_function_streams_its_pack_from_a_bucket_and_loads_the_stages_that_it_
     let variables = [("PACK_SOURCE", "s3://packs/compact/1".to_owned()), ("STAGES", "classifier".to_owned())];
     let inference = stack.function_with("inference", &variables).await;
     let request = DetectRequest::Image(ImageSource::file(pictures::photo(320, 240, 1)).unwrap());
-    let begun = stack.detect().begin(&account, request, Source::Api, OffsetDateTime::now_utc()).await.unwrap();
+    let begun = stack.detect().begin(&account, request, Arrival::now(Source::Api)).await.unwrap();
     let job = stack.receive(Stage::Classifier).await.unwrap();
     assert_eq!(inference.invoke(job).await, json!({"batchItemFailures": []}));
     let ended = stack.scans().get(&account.id, begun.scan.id).await.unwrap().unwrap();
     assert!(ended.is_final() && ended.scores().contains_key(&Stage::Classifier), "{ended:?}");
 }
 
+/// Of our own code everything, of others what a deployment logs.
+fn verbose() -> (&'static str, String) {
+    let ours = [
+        "api",
+        "cloud",
+        "delivery",
+        "detectors",
+        "engine",
+        "fetch",
+        "finalize",
+        "identity",
+        "inference",
+        "intake",
+        "publish",
+        "service",
+        "telemetry",
+    ];
+    ("RUST_LOG", ours.iter().fold("info".to_owned(), |levels, name| format!("{levels},{name}=trace")))
+}
+
+/// The sum of a metric in a function's log, whose every metric is checked.
+fn sum(function: &Function, metric: &str) -> f64 {
+    emf::metrics(&function.log()).iter().filter_map(|line| line[metric].as_f64()).sum()
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn logs_name_scans_and_meter_stages_and_hold_neither_content_nor_keys() {
+async fn logs_name_scans_and_traces_and_tell_metrics_and_hold_neither_content_nor_keys() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    const INTAKE_TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    let traceparent = |trace: &str| format!("00-{trace}-00f067aa0ba902b7-01");
     let stack = Stack::start(&packs::compact(), Duration::from_secs(60)).await;
     let account = stack.account("cloudy", Plan::Pro).await;
     let key = stack.key(&account).await;
-    // Of our own code everything, of others what a deployment logs.
-    let ours = ["api", "service", "cloud", "fetch", "engine", "inference", "delivery", "detectors", "identity"];
-    let levels = ours.iter().fold("info".to_owned(), |levels, name| format!("{levels},{name}=trace"));
-    let verbose = [("RUST_LOG", levels)];
-    let (api, inference) =
-        (stack.function_with("api", &verbose).await, stack.function_with("inference", &verbose).await);
+    let (bus, hook) = (Receiver::start(&[]).await, Receiver::start(&[503]).await);
+    let webhook = Webhook::new(format!("http://{}/hook", hook.address), OffsetDateTime::now_utc()).unwrap();
+    let webhooks = Webhooks::new(stack.clients.dynamodb.clone(), stack.names.accounts.clone());
+    webhooks.add(&account.id, &webhook).await.unwrap();
+    let variables = [
+        verbose(),
+        ("PRICE_PER_GB_SECOND", "0.0000166667".to_owned()),
+        ("AWS_ENDPOINT_URL_EVENTBRIDGE", format!("http://{}", bus.address)),
+        ("EVENT_BUS", "truthlens".to_owned()),
+        ("FETCH_ALLOW", hook.address.to_string()),
+    ];
+    let start = |name| stack.function_with(name, &variables);
+    let (api, inference, intake) = (start("api").await, start("inference").await, start("intake").await);
+    let (finalize, publish) = (start("finalize").await, start("publish").await);
+
     let text = json!({"modality": "text", "input_type": "raw_text", "content": texts::HUMAN});
-    let accepted = api.invoke(http(&key, &text)).await;
+    let mut request = http(&key, &text);
+    request["headers"]["traceparent"] = json!(traceparent(TRACE));
+    let accepted = api.invoke(request).await;
     let scan: Value = serde_json::from_str(accepted["body"].as_str().unwrap()).unwrap();
+    let scan = scan["id"].as_str().unwrap();
+    let told = accepted["headers"]["traceresponse"].as_str().unwrap();
+    assert!(told.contains(TRACE) && told != traceparent(TRACE), "a span of its own: {told}");
     // Refused in several ways, each with the content or the key at hand.
     let mut broken = http(&key, &text);
     broken["body"] = json!(format!("{{\"content\": \"{}", texts::HUMAN));
-    api.invoke(broken).await;
+    broken["headers"]["traceparent"] = json!(texts::HUMAN);
+    assert_eq!(api.invoke(broken).await["statusCode"], 422, "of its body, not of its trace");
     api.invoke(http(&format!("{}x", &key[..key.len() - 1]), &text)).await;
     api.invoke(http(&key, &json!({"modality": "image", "input_type": "upload", "content": texts::HUMAN}))).await;
+
+    let mut given_up = Value::Null;
     for stage in [Stage::Roberta, Stage::Binoculars] {
-        let job = stack.receive(stage).await.unwrap();
-        inference.invoke(job).await;
+        given_up = stack.receive(stage).await.unwrap();
+        inference.invoke(given_up.clone()).await;
     }
     let mut poison = event("inference-jobs.json");
     poison["Records"][0]["body"] = json!(texts::HUMAN);
-    inference.invoke(poison).await;
+    inference.invoke(poison.clone()).await;
+
+    finalize.invoke(given_up).await;
+    finalize.invoke(poison.clone()).await;
+
+    for change in stack.changes().await {
+        assert_eq!(publish.invoke(change).await, json!({"batchItemFailures": []}));
+    }
+    let message = stack.receive_from(stack.names.webhooks.as_ref().unwrap()).await.unwrap();
+    assert_eq!(publish.invoke(message.clone()).await["batchItemFailures"].as_array().unwrap().len(), 1);
+    assert_eq!(publish.invoke(message).await, json!({"batchItemFailures": []}));
+    publish.invoke(poison.clone()).await;
+    let attempts = hook.received(2).await;
+    let sent = attempts.iter().map(|attempt| attempt.headers["traceparent"].to_str().unwrap()).collect::<Vec<_>>();
+    assert!(sent.iter().all(|sent| sent.contains(TRACE)) && sent[0] != sent[1], "a span for each attempt: {sent:?}");
+    let put: Value = serde_json::from_str(&bus.received(1).await[0].body).unwrap();
+    let detail: Value = serde_json::from_str(put["Entries"][0]["Detail"].as_str().unwrap()).unwrap();
+    assert!(detail["traceparent"].as_str().unwrap().contains(TRACE), "{detail}");
+
+    let mut moderation = event("intake-moderation.json");
+    let asked = json!({"account_id": "cloudy", "modality": "text", "content": texts::HUMAN});
+    moderation["Records"][0]["body"] = json!(asked.to_string());
+    let attribute = json!({"stringValue": traceparent(INTAKE_TRACE), "dataType": "String"});
+    moderation["Records"][0]["messageAttributes"] = json!({ "traceparent": attribute });
+    assert_eq!(intake.invoke(moderation.clone()).await, json!({"batchItemFailures": []}));
+    moderation["Records"][0]["body"] = json!(json!({"account_id": "nobody", "content": texts::HUMAN}).to_string());
+    intake.invoke(moderation).await;
+    intake.invoke(poison).await;
+    let newest = stack.scans().list(&account.id, &Filter::default(), 1, 0).await.unwrap().scans.remove(0);
+    assert_eq!(newest.trace.trace_id().to_string(), INTAKE_TRACE, "what is done for its scan goes on with it");
     tokio::time::sleep(Duration::from_millis(200)).await;
 
-    let metered: Vec<Value> = inference
-        .log()
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|line| line["_aws"]["CloudWatchMetrics"].is_array())
-        .collect();
-    let stages: Vec<_> = metered.iter().map(|line| line["Stage"].as_str().unwrap()).collect();
-    assert_eq!(stages, ["roberta", "binoculars"]);
-    assert!(metered.iter().all(|line| line["Latency"].as_f64().unwrap() > 0.0 && line["BatchSize"] == 1));
-    for (function, log) in [("api", api.log()), ("inference", inference.log())] {
+    let functions =
+        [("api", &api), ("inference", &inference), ("intake", &intake), ("finalize", &finalize), ("publish", &publish)];
+    for (name, function) in functions {
+        let log = function.log();
         for line in log.lines() {
-            assert!(serde_json::from_str::<Value>(line).is_ok(), "{function} writes JSON: {line}");
+            assert!(serde_json::from_str::<Value>(line).is_ok(), "{name} writes JSON: {line}");
+            assert!(!line.contains(scan) || line.contains(TRACE), "{name} names a scan without its trace: {line}");
         }
-        for secret in ["giddiness", "Montmorency", &key[12..]] {
-            assert!(!log.contains(secret), "{function} logs {secret:?}");
+        for secret in ["giddiness", "Montmorency", &key[12..], &webhook.newest_secret().unwrap().reveal()] {
+            assert!(!log.contains(secret), "{name} logs {secret:?}");
         }
+        if name == "intake" {
+            assert!(log.contains(INTAKE_TRACE), "{log}");
+        } else {
+            assert!(log.contains(scan), "{name} names the scan: {log}");
+        }
+        assert!(!emf::metrics(&log).is_empty(), "{name} tells metrics");
     }
-    let logs = api.log() + &inference.log();
-    assert!(logs.contains(scan["id"].as_str().unwrap()), "scans are named: {logs}");
+    let stages: Vec<_> = emf::metrics(&inference.log());
+    assert_eq!(
+        stages.iter().map(|line| line["Stage"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["roberta", "binoculars"]
+    );
+    for line in stages {
+        assert!(line["Latency"].as_f64().unwrap() > 0.0 && line["BatchSize"] == 1, "{line}");
+        let cost = line["GBSeconds"].as_f64().unwrap() * 0.0000166667;
+        assert!(cost > 0.0 && (line["Cost"].as_f64().unwrap() / cost - 1.0).abs() < 1e-6, "{line}");
+    }
+    assert_eq!([sum(&api, "Requests"), sum(&api, "Scans"), sum(&api, "ClientErrors")], [4.0, 1.0, 3.0]);
+    assert!(api.log().contains(r#""Code":"invalid_token""#) && api.log().contains(r#""Route":"/v1/detect""#));
+    assert_eq!([sum(&intake, "Scans"), sum(&intake, "Dropped"), sum(&finalize, "GivenUp")], [1.0, 2.0, 1.0]);
+    assert_eq!(["Events", "WebhooksTaken", "WebhooksPutOff"].map(|metric| sum(&publish, metric)), [1.0; 3]);
 }

@@ -6,7 +6,7 @@ use end_to_end::{Product, Stack, packs, texts};
 use futures::future::join_all;
 use scan::{Plan, Source, Text};
 use serde_json::json;
-use service::{DetectRequest, ServiceError};
+use service::{Arrival, DetectRequest, ServiceError};
 use std::time::Duration;
 use time::OffsetDateTime;
 
@@ -17,7 +17,11 @@ async fn of_64_concurrent_scans_against_a_quota_of_50_exactly_50_pass() {
     let (detect, account) = (stack.detect(), stack.account("crowd", Plan::Free).await);
     let request = DetectRequest::Text(Text::parse(texts::HUMAN.to_owned()).unwrap());
     let now = OffsetDateTime::now_utc();
-    let answers = join_all((0..64).map(|_| detect.begin(&account, request.clone(), Source::Api, now))).await;
+    let answers =
+        join_all((0..64).map(|_| {
+            detect.begin(&account, request.clone(), Arrival { received_at: now, ..Arrival::now(Source::Api) })
+        }))
+        .await;
     let passed = answers.iter().filter(|answer| answer.is_ok()).count();
     let refused = answers.iter().filter(|a| matches!(a, Err(ServiceError::QuotaExceeded(q)) if q.used == 50)).count();
     assert_eq!((passed, refused), (50, 14));

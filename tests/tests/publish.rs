@@ -1,14 +1,16 @@
 //! The world is told when a scan ends: on the event bus, and at the account's webhooks.
 
-use cloud::Secret;
+use cloud::{Secret, Webhook, Webhooks};
 use end_to_end::product::{answer, data, events, sign_in};
 use end_to_end::receiver::Received;
-use end_to_end::{Product, Receiver, Stack, packs, texts};
+use end_to_end::stack::Function;
+use end_to_end::{Product, Receiver, Stack, event, packs, texts};
 use reqwest::{Method, StatusCode};
-use scan::{Plan, Source, Text};
+use scan::{AccountId, Plan, Source, Text, WebhookId};
 use serde_json::{Value, json};
-use service::DetectRequest;
+use service::{Arrival, DetectRequest};
 use std::time::Duration;
+use tempfile::TempDir;
 use time::OffsetDateTime;
 
 /// Whether one of the request's signatures is that of the secret.
@@ -73,6 +75,9 @@ async fn webhooks_lead_to_public_https_addresses_and_belong_to_their_owner() {
         assert_eq!((status.as_u16(), &refused["detail"]["code"]), (422, &json!("url_not_allowed")), "{inside}");
     }
     assert_eq!(hook(&product, &key, "https://example.com/").await.0, StatusCode::FORBIDDEN, "a key is not enough");
+    let array = product.request(Method::POST, &owner, "/v1/webhooks").json(&json!(["https://example.com/hook"]));
+    let (status, refused) = answer(array).await;
+    assert_eq!((status.as_u16(), &refused["detail"]["code"]), (422, &json!("invalid_request")), "no object");
     for _ in 0..5 {
         assert_eq!(hook(&product, &owner, "https://example.com/hook").await.0, StatusCode::CREATED);
     }
@@ -92,24 +97,8 @@ async fn the_publish_function_puts_events_on_the_bus_and_names_the_record_that_f
         [("AWS_ENDPOINT_URL_EVENTBRIDGE", format!("http://{}", bus.address)), ("EVENT_BUS", "truthlens".to_owned())];
     let publish = stack.function_with("publish", &variables).await;
     let text = DetectRequest::Text(Text::parse(texts::HUMAN.to_owned()).unwrap());
-    let scan = stack.detect().begin(&account, text, Source::Api, OffsetDateTime::now_utc()).await.unwrap().scan;
-    // The item as DynamoDB's stream has it.
-    let (stop, stopped) = tokio::sync::watch::channel(false);
-    let (out, mut records) = tokio::sync::mpsc::channel(10);
-    let pump = stack.stream().pump(
-        move |event| {
-            let out = out.clone();
-            async move {
-                out.send(serde_json::to_value(event).unwrap()).await.unwrap();
-                Default::default()
-            }
-        },
-        stopped,
-    );
-    let pump = tokio::spawn(pump);
-    let event = records.recv().await.unwrap();
-    stop.send_replace(true);
-    pump.await.unwrap();
+    let scan = stack.detect().begin(&account, text, Arrival::now(Source::Api)).await.unwrap().scan;
+    let event = stack.changes().await.remove(0);
 
     let failed = publish.invoke(event.clone()).await;
     assert_eq!(failed["batchItemFailures"][0]["itemIdentifier"], event["Records"][0]["dynamodb"]["SequenceNumber"]);
@@ -122,4 +111,103 @@ async fn the_publish_function_puts_events_on_the_bus_and_names_the_record_that_f
         (&detail["id"], &detail["data"]["account_id"]),
         (&json!(format!("{}.completed", scan.id)), &json!("cloudy"))
     );
+    assert_eq!(detail["traceparent"], scan.trace.to_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sample_of_a_stream_event_is_told_as_it_stands() {
+    let folder = data();
+    let stack = Stack::start(&packs::heuristics(folder.path()), Duration::from_secs(60)).await;
+    let bus = Receiver::start(&[]).await;
+    let variables =
+        [("AWS_ENDPOINT_URL_EVENTBRIDGE", format!("http://{}", bus.address)), ("EVENT_BUS", "truthlens".to_owned())];
+    let publish = stack.function_with("publish", &variables).await;
+    assert_eq!(publish.invoke(event("publish-scans.json")).await, json!({"batchItemFailures": []}));
+    let put: Value = serde_json::from_str(&bus.received(1).await[0].body).unwrap();
+    let detail: Value = serde_json::from_str(put["Entries"][0]["Detail"].as_str().unwrap()).unwrap();
+    // The sample of a webhook message holds the same event.
+    let message: Value =
+        serde_json::from_str(event("publish-webhooks.json")["Records"][0]["body"].as_str().unwrap()).unwrap();
+    let sample: Value = serde_json::from_str(message["event"].as_str().unwrap()).unwrap();
+    assert_eq!(detail, sample);
+}
+
+/// The publish function with one webhook to deliver to.
+struct Delivering {
+    publish: Function,
+    webhooks: Webhooks,
+    account: AccountId,
+    webhook: WebhookId,
+    _stack: Stack,
+    _folder: TempDir,
+}
+
+impl Delivering {
+    /// To `receiver`.
+    async fn to(receiver: &Receiver) -> Self {
+        let folder = data();
+        let stack = Stack::start(&packs::heuristics(folder.path()), Duration::from_secs(60)).await;
+        let account = stack.account("cloudy", Plan::Pro).await.id;
+        let webhooks = Webhooks::new(stack.clients.dynamodb.clone(), stack.names.accounts.clone());
+        let webhook = Webhook::new(format!("http://{}/hook", receiver.address), OffsetDateTime::now_utc()).unwrap();
+        webhooks.add(&account, &webhook).await.unwrap();
+        let variables = [("EVENT_BUS", "truthlens".to_owned()), ("FETCH_ALLOW", receiver.address.to_string())];
+        let publish = stack.function_with("publish", &variables).await;
+        Self { publish, webhooks, account, webhook: webhook.id, _stack: stack, _folder: folder }
+    }
+
+    /// Delivers the sample message, which was to be sent first at `since`; whether it comes again.
+    async fn comes_again(&self, since: OffsetDateTime) -> bool {
+        let mut message = event("publish-webhooks.json");
+        let mut body: Value = serde_json::from_str(message["Records"][0]["body"].as_str().unwrap()).unwrap();
+        (body["account"], body["webhook"]) = (json!(self.account), json!(self.webhook));
+        body["since"] = json!(since.format(&time::format_description::well_known::Rfc3339).unwrap());
+        message["Records"][0]["body"] = json!(body.to_string());
+        let response = self.publish.invoke(message).await;
+        !response["batchItemFailures"].as_array().unwrap().is_empty()
+    }
+
+    async fn webhook(&self) -> Webhook {
+        self.webhooks.get(&self.account, &self.webhook).await.unwrap().unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_that_fails_for_a_day_is_disabled_and_one_that_recovers_is_not() {
+    let receiver = Receiver::start(&[500, 200, 500]).await;
+    let delivering = Delivering::to(&receiver).await;
+    let now = OffsetDateTime::now_utc();
+    assert!(delivering.comes_again(now).await);
+    assert!(delivering.webhook().await.failing_since.is_some());
+    assert!(!delivering.comes_again(now).await, "it is taken");
+    assert_eq!(delivering.webhook().await.failing_since, None);
+
+    let yesterday = now - time::Duration::hours(25);
+    delivering.webhooks.note_failure(&delivering.account, &delivering.webhook, yesterday).await.unwrap();
+    assert!(!delivering.comes_again(now).await, "it is given up");
+    assert!(delivering.webhook().await.disabled_at.is_some());
+    assert!(!delivering.comes_again(now).await);
+    assert_eq!(receiver.received(3).await.len(), 3, "nothing is sent to it any more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_that_is_gone_is_disabled_at_once() {
+    let receiver = Receiver::start(&[410]).await;
+    let delivering = Delivering::to(&receiver).await;
+    let now = OffsetDateTime::now_utc();
+    assert!(!delivering.comes_again(now).await);
+    assert!(delivering.webhook().await.disabled_at.is_some());
+    assert!(!delivering.comes_again(now).await);
+    assert_eq!(receiver.received(1).await.len(), 1, "nothing is sent to it any more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_dropped_after_a_day_and_its_webhook_is_not() {
+    let receiver = Receiver::start(&[500, 500]).await;
+    let delivering = Delivering::to(&receiver).await;
+    let now = OffsetDateTime::now_utc();
+    assert!(delivering.comes_again(now - time::Duration::hours(23)).await);
+    assert!(!delivering.comes_again(now - time::Duration::hours(25)).await);
+    let webhook = delivering.webhook().await;
+    assert!(webhook.failing_since.is_some() && webhook.disabled_at.is_none(), "it has not failed for so long");
 }

@@ -2,7 +2,7 @@
 
 use crate::CloudError;
 use aws_sdk_sqs::Client;
-use scan::{AccountId, ScanId};
+use scan::{AccountId, ScanId, TraceContext};
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
@@ -28,6 +28,9 @@ pub struct Deadline {
     pub account: AccountId,
     /// Which.
     pub scan: ScanId,
+    /// The operation that accepted it.
+    #[serde(default)]
+    pub trace: TraceContext,
 }
 
 impl Deadlines {

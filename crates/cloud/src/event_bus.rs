@@ -1,6 +1,7 @@
 //! Where events go: an EventBridge bus or, where there is none, a file.
 
 use crate::CloudError;
+use aws_config::SdkConfig;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_smithy_types::DateTime;
@@ -31,10 +32,9 @@ pub enum EventBus {
 }
 
 impl EventBus {
-    /// The bus of that name, by the environment that a Lambda function runs in.
-    pub async fn from_env(name: String) -> Self {
-        let config = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
-        EventBus::Bridge { client: Client::new(&config), name }
+    /// The EventBridge bus of that name.
+    pub fn bridge(config: &SdkConfig, name: String) -> Self {
+        EventBus::Bridge { client: Client::new(config), name }
     }
 
     /// The file at `path`, which need not be there.

@@ -52,7 +52,7 @@ impl Jobs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use scan::{JobContent, Pixels, ScanId};
+    use scan::{JobContent, Pixels, ScanId, TraceContext};
 
     #[test]
     fn what_fits_makes_a_message_within_the_limit() {
@@ -62,7 +62,8 @@ mod tests {
         {
             assert!(Jobs::fits(&content));
             let (account, scan) = ("demo".parse().unwrap(), ScanId::new());
-            let job = StageJob { account, scan, stage: Stage::Roberta, content: JobContent::Inline(content) };
+            let (content, trace) = (JobContent::Inline(content), TraceContext::new());
+            let job = StageJob { account, scan, stage: Stage::Roberta, content, trace };
             assert!(serde_json::to_string(&job).unwrap().len() <= MAX_MESSAGE_BYTES);
         }
         assert!(!Jobs::fits(&text("漢", 100_000)));

@@ -41,6 +41,8 @@ pub use uploads::{Permission, Uploads};
 pub use usage::{MonthUse, QuotaUse, RateLimit, RateUse, Usage};
 pub use webhooks::{Secret, Webhook, WebhookMessage, WebhookQueue, Webhooks};
 
+use aws_config::SdkConfig;
+
 /// The AWS clients, made once per process and cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Clients {
@@ -52,16 +54,20 @@ pub struct Clients {
     pub s3: aws_sdk_s3::Client,
 }
 
+/// The SDK's configuration by the environment that a Lambda function runs in: made once per process. Endpoints can be
+/// redirected with the SDK's own variables (`AWS_ENDPOINT_URL_DYNAMODB`, …).
+pub async fn sdk_config() -> SdkConfig {
+    aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await
+}
+
 impl Clients {
-    /// Clients for the environment that a Lambda function runs in. Endpoints can be redirected with the SDK's own
-    /// variables (`AWS_ENDPOINT_URL_DYNAMODB`, …).
-    pub async fn from_env() -> Self {
-        let config = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
+    /// Clients of that configuration.
+    pub fn new(config: &SdkConfig) -> Self {
         // Path-style addresses reach buckets on endpoints that have no wildcard name; AWS takes them too.
-        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
+        let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(true).build();
         Self {
-            dynamodb: aws_sdk_dynamodb::Client::new(&config),
-            sqs: aws_sdk_sqs::Client::new(&config),
+            dynamodb: aws_sdk_dynamodb::Client::new(config),
+            sqs: aws_sdk_sqs::Client::new(config),
             s3: aws_sdk_s3::Client::from_conf(s3),
         }
     }

@@ -40,7 +40,7 @@ pub struct NamesError(pub String);
 impl Names {
     /// Reads `TABLE_ACCOUNTS`, `TABLE_KEYS`, `TABLE_USAGE`, `TABLE_SCANS`, `TABLE_IDEMPOTENCY`, `TABLE_AUDIT`,
     /// `BUCKET_PARKING`, and `QUEUE_<STAGE>` for each neural stage that has a queue. Then what only some functions use:
-    /// `QUEUE_DEADLINES`, `QUEUE_WEBHOOKS`, `BUCKET_UPLOADS` and `EVENT_BUS`; see [`Names::require`].
+    /// `QUEUE_DEADLINES`, `QUEUE_WEBHOOKS`, `BUCKET_UPLOADS` and `EVENT_BUS`.
     pub fn from_env(variable: impl Fn(&str) -> Option<String>) -> Result<Self, NamesError> {
         let required = |name: &str| variable(name).ok_or_else(|| NamesError(name.to_owned()));
         let queue = |stage: Stage| Some((stage, variable(&queue_variable(stage))?));
@@ -71,26 +71,15 @@ impl Names {
             ("TABLE_AUDIT".to_owned(), self.audit.clone()),
             ("BUCKET_PARKING".to_owned(), self.parking.clone()),
         ];
-        let optional = self.optional().into_iter();
-        variables.extend(optional.filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))));
-        variables.extend(self.queues.iter().map(|(stage, url)| (queue_variable(*stage), url.clone())));
-        variables
-    }
-
-    /// Checks that the function was told what it uses, by the names of variables.
-    pub fn require(&self, variables: &[&str]) -> Result<(), NamesError> {
-        let missing =
-            |variable: &&&str| self.optional().iter().any(|(name, value)| name == *variable && value.is_none());
-        variables.iter().find(missing).map_or(Ok(()), |name| Err(NamesError((*name).to_owned())))
-    }
-
-    fn optional(&self) -> [(&'static str, &Option<String>); 4] {
-        [
+        let optional = [
             ("QUEUE_DEADLINES", &self.deadlines),
             ("QUEUE_WEBHOOKS", &self.webhooks),
             ("BUCKET_UPLOADS", &self.uploads),
             ("EVENT_BUS", &self.event_bus),
-        ]
+        ];
+        variables.extend(optional.iter().filter_map(|(name, value)| Some(((*name).to_owned(), (*value).clone()?))));
+        variables.extend(self.queues.iter().map(|(stage, url)| (queue_variable(*stage), url.clone())));
+        variables
     }
 }
 
@@ -121,8 +110,6 @@ mod tests {
         };
         let mut env: HashMap<_, _> = names.to_env().into_iter().collect();
         assert_eq!(Names::from_env(|name| env.get(name).cloned()).unwrap(), names);
-        assert_eq!(names.require(&["QUEUE_DEADLINES"]), Ok(()));
-        assert_eq!(names.require(&["QUEUE_DEADLINES", "EVENT_BUS"]), Err(NamesError("EVENT_BUS".into())));
         env.remove("TABLE_USAGE");
         assert_eq!(Names::from_env(|name| env.get(name).cloned()), Err(NamesError("TABLE_USAGE".into())));
     }

@@ -7,7 +7,9 @@ use crate::CloudError;
 use crate::conflict::retried;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue as Value, ReturnValue, Update};
 use scan::AccountId;
 use std::collections::{BTreeMap, HashMap};
@@ -17,8 +19,6 @@ use time::{Duration, OffsetDateTime};
 const MONTH: &str = "month#";
 /// What the attributes of days begin with.
 const DAY: &str = "day_";
-/// Counts `:scans` for the month and for its `#day`: whatever changes one changes the other.
-const COUNT: &str = "ADD used :scans, #day :scans";
 
 /// Quota and rate counters.
 #[derive(Debug, Clone)]
@@ -140,26 +140,12 @@ impl Usage {
         scans: u64,
         now: OffsetDateTime,
     ) -> Result<QuotaUse, CloudError> {
-        let used = match limit {
-            Some(limit) if scans > limit => None,
-            _ => {
-                let mut update = self
-                    .client
-                    .update_item()
-                    .table_name(&self.table)
-                    .key("pk", Value::S(account.to_string()))
-                    .key("sk", Value::S(month_key(now)))
-                    .update_expression(COUNT)
-                    .expression_attribute_names("#day", day_attribute(now))
-                    .expression_attribute_values(":scans", number(scans))
-                    .return_values(ReturnValue::AllNew);
-                if let Some(limit) = limit {
-                    update = update
-                        .condition_expression("attribute_not_exists(used) OR used <= :room")
-                        .expression_attribute_values(":room", number(limit - scans));
-                }
+        let used = match self.charge(account, limit, scans, now)? {
+            Some(charge) => {
+                let update = self.alone(charge).return_values(ReturnValue::AllNew);
                 counted(retried(|| update.clone().send()).await, "used", "reserve quota")?
             }
+            None => None,
         };
         let resets_at = next_month(now);
         match used {
@@ -170,15 +156,7 @@ impl Usage {
 
     /// Gives back `scans` that were reserved at `reserved_at` and did not become a finished scan.
     pub async fn refund(&self, account: &AccountId, scans: u64, reserved_at: OffsetDateTime) -> Result<(), CloudError> {
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", Value::S(account.to_string()))
-            .key("sk", Value::S(month_key(reserved_at)))
-            .update_expression(COUNT)
-            .expression_attribute_names("#day", day_attribute(reserved_at))
-            .expression_attribute_values(":scans", Value::N(format!("-{scans}")));
+        let update = self.alone(self.refunding(account, scans, reserved_at)?);
         retried(|| update.clone().send()).await.map_err(CloudError::of("refund quota"))?;
         Ok(())
     }
@@ -211,43 +189,57 @@ impl Usage {
         found.iter().map(MonthUse::read).collect()
     }
 
-    /// The charge of one scan as part of a transaction, which its condition cancels when the quota of `limit` is used up;
-    /// `None` where there is no quota at all. See [`crate::Scans::admit`].
-    pub(crate) fn charge_one(
+    /// The charge of `scans`, alone or as part of a transaction: its condition refuses it when the quota of `limit` has
+    /// no room for them. `None` where it never has. See [`crate::Scans::admit`].
+    pub(crate) fn charge(
         &self,
         account: &AccountId,
         limit: Option<u64>,
+        scans: u64,
         now: OffsetDateTime,
     ) -> Result<Option<Update>, CloudError> {
-        if limit == Some(0) {
-            return Ok(None);
-        }
-        let mut update = Update::builder()
-            .table_name(&self.table)
-            .key("pk", Value::S(account.to_string()))
-            .key("sk", Value::S(month_key(now)))
-            .update_expression(COUNT)
-            .expression_attribute_names("#day", day_attribute(now))
-            .expression_attribute_values(":scans", number(1));
+        let mut update = self.count(account, now, number(scans));
         if let Some(limit) = limit {
+            let Some(room) = limit.checked_sub(scans) else { return Ok(None) };
             update = update
                 .condition_expression("attribute_not_exists(used) OR used <= :room")
-                .expression_attribute_values(":room", number(limit - 1));
+                .expression_attribute_values(":room", number(room));
         }
-        update.build().map(Some).map_err(CloudError::of("charge a scan"))
+        update.build().map(Some).map_err(CloudError::of("reserve quota"))
     }
 
-    /// The refund of one scan as part of a transaction; see [`crate::Scans::finalise`].
-    pub(crate) fn refund_one(&self, account: &AccountId, reserved_at: OffsetDateTime) -> Result<Update, CloudError> {
+    /// The refund of `scans`, alone or as part of a transaction; see [`crate::Scans::finalise`].
+    pub(crate) fn refunding(
+        &self,
+        account: &AccountId,
+        scans: u64,
+        reserved_at: OffsetDateTime,
+    ) -> Result<Update, CloudError> {
+        let update = self.count(account, reserved_at, Value::N(format!("-{scans}")));
+        update.build().map_err(CloudError::of("refund quota"))
+    }
+
+    /// Counts scans for the month and for its day: whatever changes one changes the other.
+    fn count(&self, account: &AccountId, at: OffsetDateTime, scans: Value) -> UpdateBuilder {
         Update::builder()
             .table_name(&self.table)
             .key("pk", Value::S(account.to_string()))
-            .key("sk", Value::S(month_key(reserved_at)))
-            .update_expression(COUNT)
-            .expression_attribute_names("#day", day_attribute(reserved_at))
-            .expression_attribute_values(":scans", Value::N("-1".to_owned()))
-            .build()
-            .map_err(CloudError::of("refund quota"))
+            .key("sk", Value::S(month_key(at)))
+            .update_expression("ADD used :scans, #day :scans")
+            .expression_attribute_names("#day", day_attribute(at))
+            .expression_attribute_values(":scans", scans)
+    }
+
+    /// A part of a transaction as a write of its own.
+    fn alone(&self, update: Update) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(update.table_name)
+            .set_key(Some(update.key))
+            .update_expression(update.update_expression)
+            .set_condition_expression(update.condition_expression)
+            .set_expression_attribute_names(update.expression_attribute_names)
+            .set_expression_attribute_values(update.expression_attribute_values)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use futures::future::join_all;
+use scan::TraceContext;
 use std::time::Duration;
 use time::OffsetDateTime;
 
@@ -53,4 +54,13 @@ pub fn age(message: &SqsMessage, now: OffsetDateTime) -> Option<Duration> {
     let sent: i128 = message.attributes.get("SentTimestamp")?.parse().ok()?;
     let milliseconds = now.unix_timestamp_nanos() / 1_000_000 - sent;
     Some(Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0)))
+}
+
+/// The operation that sent it, where its sender tells: in the message attribute `traceparent`, or as X-Ray's header. A
+/// new trace otherwise.
+pub fn trace(message: &SqsMessage) -> TraceContext {
+    let attribute = message.message_attributes.get("traceparent");
+    let told = attribute.and_then(|attribute| attribute.string_value.as_deref()?.parse().ok());
+    let xray = || TraceContext::of_xray(message.attributes.get("AWSTraceHeader")?);
+    told.or_else(xray).unwrap_or_default()
 }

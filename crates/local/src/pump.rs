@@ -3,9 +3,9 @@
 //! Receives batches, hands them to the handler as an SQS event, deletes what the handler did not report as failed,
 //! and leaves the rest to the visibility timeout.
 
-use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage, SqsMessageAttribute};
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName};
+use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageAttributeValue, MessageSystemAttributeName};
 use std::collections::HashSet;
 use std::future::Future;
 use std::sync::Arc;
@@ -50,7 +50,8 @@ async fn receive(client: &Client, queue: &str) -> Vec<Message> {
         .queue_url(queue)
         .max_number_of_messages(10)
         .wait_time_seconds(LONG_POLL)
-        .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount);
+        .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
+        .message_attribute_names("traceparent");
     match receive.send().await {
         Ok(output) => output.messages.unwrap_or_default(),
         Err(error) => {
@@ -69,11 +70,20 @@ fn event(messages: &[Message]) -> SqsEvent {
         record.body = message.body.clone();
         let attributes = message.attributes.iter().flatten();
         record.attributes = attributes.map(|(name, value)| (name.as_str().to_owned(), value.clone())).collect();
+        let told = message.message_attributes.iter().flatten();
+        record.message_attributes = told.map(|(name, value)| (name.clone(), attribute(value))).collect();
         record
     });
     let mut event = SqsEvent::default();
     event.records = records.collect();
     event
+}
+
+fn attribute(value: &MessageAttributeValue) -> SqsMessageAttribute {
+    let mut attribute = SqsMessageAttribute::default();
+    attribute.data_type = Some(value.data_type.clone());
+    attribute.string_value = value.string_value.clone();
+    attribute
 }
 
 async fn delete(client: &Client, queue: &str, messages: &[Message], response: &SqsBatchResponse) {

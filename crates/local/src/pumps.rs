@@ -16,6 +16,7 @@ use serde_json::json;
 use service::{DetectSettings, Finalize, Inference, Intake, Publish, Recorder, WebhookDelivery};
 use std::sync::Arc;
 use std::time::Duration;
+use telemetry::Meter;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -62,30 +63,22 @@ impl Functions<'_> {
         if let Some(engine) = self.engine {
             let inference = Inference::new(engine, self.pack.clone(), installation.parking(), recorder.clone());
             for queue in installation.names.queues.values() {
-                let inference = inference.clone();
-                feed.from(queue, move |event| {
-                    let inference = inference.clone();
-                    async move { inference::handle(&inference, inference::Meter::Off, event).await }
+                feed.from(queue, &inference, |inference, event| async move {
+                    inference::handle(&inference, Meter::Off, event).await
                 });
             }
         }
         let finalize = Finalize::new(scans, recorder);
         let given_up = installation.queues.values().map(|queue| &queue.dead_letters);
         for queue in given_up.chain(&installation.names.deadlines) {
-            let finalize = finalize.clone();
-            feed.from(queue, move |event| {
-                let finalize = finalize.clone();
-                async move { finalize::handle(&finalize, event).await }
+            feed.from(queue, &finalize, |finalize, event| async move {
+                finalize::handle(&finalize, Meter::Off, event).await
             });
         }
         let (clients, names) = (&installation.clients, &installation.names);
         let intake = Intake::of(clients, names, uploads.clone(), self.pack, self.fetch.clone(), self.detect);
         for queue in [&sources.uploads, &sources.moderation] {
-            let intake = intake.clone();
-            feed.from(queue, move |event| {
-                let intake = intake.clone();
-                async move { intake::handle(&intake, event).await }
-            });
+            feed.from(queue, &intake, |intake, event| async move { intake::handle(&intake, Meter::Off, event).await });
         }
         let webhooks = Webhooks::new(clients.dynamodb.clone(), names.accounts.clone());
         let queue = names.webhooks.clone().context("the webhooks queue has no URL")?;
@@ -96,12 +89,9 @@ impl Functions<'_> {
             publish: Publish::new(bus, webhooks.clone(), waiting.clone(), inbox),
             delivery: WebhookDelivery::new(webhooks, Poster::new(self.fetch, WebhookDelivery::PATIENCE)),
             queue: waiting,
+            meter: Meter::Off,
         };
-        let deliverer = publisher.clone();
-        feed.from(&queue, move |event| {
-            let deliverer = deliverer.clone();
-            async move { publish::deliver(&deliverer, event).await }
-        });
+        feed.from(&queue, &publisher, |publisher, event| async move { publish::deliver(&publisher, event).await });
         if let Some(created) = embedded.created() {
             let stopped = feed.stopped.clone();
             pumps.queues.spawn(notify(clients.sqs.clone(), sources.uploads.clone(), uploads, created, stopped));
@@ -109,10 +99,7 @@ impl Functions<'_> {
         let position = self.data.root().join("stream-position");
         let stream = Stream::new(embedded.streams(), names.scans.clone(), position);
         pumps.stream.spawn(stream.pump(
-            move |event| {
-                let publisher = publisher.clone();
-                async move { publish::tell(&publisher, event).await }
-            },
+            with(publisher, |publisher, event| async move { publish::tell(&publisher, event).await }),
             stream_stopped,
         ));
         Ok(pumps)
@@ -127,14 +114,20 @@ struct Feed<'a> {
 }
 
 impl Feed<'_> {
-    fn from<H, F>(&mut self, queue: &str, handler: H)
+    fn from<T, H, F>(&mut self, queue: &str, function: &T, handler: H)
     where
-        H: Fn(SqsEvent) -> F + Send + Sync + 'static,
+        T: Clone + Send + Sync + 'static,
+        H: Fn(T, SqsEvent) -> F + Send + Sync + 'static,
         F: Future<Output = SqsBatchResponse> + Send + 'static,
     {
         let client = self.installation.clients.sqs.clone();
-        self.queues.spawn(pump(client, queue.to_owned(), handler, self.stopped.clone()));
+        self.queues.spawn(pump(client, queue.to_owned(), with(function.clone(), handler), self.stopped.clone()));
     }
+}
+
+/// A handler with a function to give to it: each event gets a clone, since events are handled at the same time.
+fn with<T: Clone, E, F>(function: T, handler: impl Fn(T, E) -> F) -> impl Fn(E) -> F {
+    move |event| handler(function.clone(), event)
 }
 
 impl Pumps {

@@ -1,7 +1,7 @@
 //! What the world is told when a scan ends: a CloudEvent (CloudEvents 1.0.2, JSON format) without any content.
 
 use crate::report::ModerationReport;
-use crate::{AccountId, ErrorCode, Modality, Scan, ScanId, Source, State, Verdict};
+use crate::{AccountId, ErrorCode, Modality, Scan, ScanId, Source, State, TraceContext, Verdict};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use time::OffsetDateTime;
@@ -47,6 +47,8 @@ pub struct ScanEvent {
     /// When it happened.
     #[serde(with = "time::serde::rfc3339")]
     pub time: OffsetDateTime,
+    /// The operation that accepted the scan (CloudEvents, "Distributed Tracing" extension).
+    pub traceparent: TraceContext,
     /// Always `application/json`.
     pub datacontenttype: &'static str,
     /// The scan, in short.
@@ -122,6 +124,7 @@ impl ScanEvent {
             kind,
             subject: scan.id,
             time,
+            traceparent: scan.trace,
             datacontenttype: "application/json",
             data,
         })

@@ -1,6 +1,6 @@
 //! The message that asks the inference function for one stage of one scan.
 
-use crate::{AccountId, Pixels, ScanId, Stage};
+use crate::{AccountId, Pixels, ScanId, Stage, TraceContext};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -15,6 +15,9 @@ pub struct StageJob {
     pub stage: Stage,
     /// On what.
     pub content: JobContent,
+    /// Because of what. A message of a version without it begins a new trace.
+    #[serde(default)]
+    pub trace: TraceContext,
 }
 
 /// The content itself, or where it waits.
@@ -45,5 +48,19 @@ impl fmt::Debug for Content {
             Content::Text(text) => write!(f, "Text({} bytes)", text.len()),
             Content::Pixels(pixels) => pixels.fmt(f),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_a_version_without_traces_is_still_read() {
+        let (scan, content) = ("0199c1e4-7c5e-7b52-9a64-3f1f0c8b2a11", serde_json::json!({"parked": "jobs/1"}));
+        let job = serde_json::json!({"account": "demo", "scan": scan, "stage": "roberta", "content": content});
+        let job: StageJob = serde_json::from_value(job).unwrap();
+        let again: StageJob = serde_json::from_str(&serde_json::to_string(&job).unwrap()).unwrap();
+        assert_eq!(again, job);
     }
 }

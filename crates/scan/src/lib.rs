@@ -23,6 +23,7 @@ pub mod review;
 pub mod source;
 pub mod stage;
 pub mod text;
+pub mod trace;
 pub mod verdict;
 pub mod warning;
 
@@ -46,5 +47,6 @@ pub use review::{AuditEntry, Decision, Deed, Review};
 pub use source::Source;
 pub use stage::{Modality, Stage};
 pub use text::{Normalised, Text};
+pub use trace::TraceContext;
 pub use verdict::Verdict;
 pub use warning::Warning;

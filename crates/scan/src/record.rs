@@ -2,7 +2,7 @@
 
 use crate::{
     AccountId, Action, AuditEntry, Deed, ErrorCode, ImageFacts, Modality, Moderation, Outcome, Pack, Probability,
-    Review, ScanId, Segment, Source, Stage, Verdict, Warning,
+    Review, ScanId, Segment, Source, Stage, TraceContext, Verdict, Warning,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +26,9 @@ pub struct Scan {
     /// How it came in.
     #[serde(default)]
     pub source: Source,
+    /// The operation that accepted it, which whatever is done about it later is traced to.
+    #[serde(default)]
+    pub trace: TraceContext,
     /// The account's thresholds when it was accepted, so that ending it takes no other read.
     #[serde(default)]
     pub moderation: Moderation,

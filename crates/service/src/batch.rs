@@ -1,13 +1,12 @@
 //! Many contents in one request: charged together before any work, scanned side by side, each with its own end.
 
-use crate::{Detect, DetectRequest, ServiceError, json};
+use crate::{Arrival, Detect, DetectRequest, ServiceError, json};
 use cloud::QuotaUse;
 use futures::{StreamExt, stream};
-use scan::{Account, Scan, Source};
+use scan::{Account, Scan};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::time::Duration;
-use time::OffsetDateTime;
 
 /// The most items of a batch.
 pub const MAX_ITEMS: usize = 100;
@@ -51,16 +50,14 @@ impl Detect {
         &self,
         account: &Account,
         BatchRequest(items): BatchRequest,
-        received_at: OffsetDateTime,
+        arrival: Arrival,
     ) -> Result<BatchBegun, ServiceError> {
-        let mut quota = self.reserve(account, items.len() as u64, received_at).await?;
-        let start = async |item: Result<DetectRequest, ServiceError>| {
-            self.start(account, item?, Source::Batch, received_at).await
-        };
+        let mut quota = self.reserve(account, items.len() as u64, arrival.received_at).await?;
+        let start = async |item: Result<DetectRequest, ServiceError>| self.start(account, item?, arrival.clone()).await;
         let items: Vec<_> = stream::iter(items).map(start).buffered(WORKERS).collect().await;
         let refused = items.iter().filter(|item| item.is_err()).count() as u64;
         if refused > 0 {
-            self.refund(account, refused, received_at).await?;
+            self.refund(account, refused, arrival.received_at).await?;
             quota.used = quota.used.saturating_sub(refused);
         }
         Ok(BatchBegun { items, quota })

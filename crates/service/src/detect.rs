@@ -1,18 +1,19 @@
 //! Scanning: from an accepted request to a scan whose neural stages are under way, and waiting for its end.
 
 use crate::examine::{self, Examined};
-use crate::{DetectRequest, Recorder, ServiceError, Sources};
+use crate::{Arrival, DetectRequest, Recorder, ServiceError, Sources};
 use cloud::{
     Clients, CloudError, Deadline, Deadlines, Jobs, Names, Parking, QuotaUse, RateLimit, RateUse, Scans, Uploads, Usage,
 };
 use detectors::image::Limits;
 use fetch::Fetcher;
 use futures::future::try_join_all;
-use scan::{Account, AccountId, Content, Failure, JobContent, Outcome, Pack, Scan, ScanId, Source, Stage, StageJob};
+use scan::{Account, AccountId, Content, Failure, JobContent, Outcome, Pack, Scan, ScanId, Stage, StageJob};
 use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
+use tracing::Instrument;
 
 /// Images that are decoded at the same time: each may need a few bytes for each of a hundred million pixels.
 const DECODERS: usize = 2;
@@ -128,12 +129,12 @@ impl Detect {
         &self,
         account: &Account,
         request: DetectRequest,
-        source: Source,
-        received_at: OffsetDateTime,
+        arrival: Arrival,
     ) -> Result<Begun, ServiceError> {
+        let received_at = arrival.received_at;
         let examined = self.examine(account, request, received_at).await?;
         let quota = self.reserve(account, 1, received_at).await?;
-        match self.launch(account, examined, source, received_at).await {
+        match self.launch(account, examined, arrival).await {
             Ok(scan) => Ok(Begun { scan, quota }),
             Err(error) => {
                 self.refund(account, 1, received_at).await?;
@@ -168,23 +169,23 @@ impl Detect {
         &self,
         account: &Account,
         request: DetectRequest,
-        source: Source,
-        received_at: OffsetDateTime,
+        arrival: Arrival,
     ) -> Result<Scan, ServiceError> {
-        let examined = self.examine(account, request, received_at).await?;
-        self.launch(account, examined, source, received_at).await
+        let examined = self.examine(account, request, arrival.received_at).await?;
+        self.launch(account, examined, arrival).await
     }
 
     async fn launch(
         &self,
         account: &Account,
         Examined { scan, content, .. }: Examined,
-        source: Source,
-        received_at: OffsetDateTime,
+        arrival: Arrival,
     ) -> Result<Scan, ServiceError> {
-        let scan = self.prepare(account, scan, source, received_at).await?;
-        self.scans.create(&scan, received_at + account.plan.retention()).await?;
-        tracing::info!(scan = %scan.id, account = %scan.account, modality = %scan.modality, "accepted");
+        let expires_at = arrival.received_at + account.plan.retention();
+        let scan = self.prepare(account, scan, arrival).await?;
+        self.scans.create(&scan, expires_at).await?;
+        telemetry::operation(scan.trace, Some(scan.id))
+            .in_scope(|| tracing::info!(account = %scan.account, modality = %scan.modality, "accepted"));
         Ok(self.send_off(scan, content.as_ref()).await)
     }
 
@@ -194,18 +195,18 @@ impl Detect {
         &self,
         account: &Account,
         mut scan: Scan,
-        source: Source,
-        received_at: OffsetDateTime,
+        Arrival { source, received_at, trace }: Arrival,
     ) -> Result<Scan, ServiceError> {
         scan.account = account.id.clone();
         scan.moderation = account.moderation;
         scan.source = source;
+        scan.trace = trace;
         scan.deadline = received_at + self.settings.deadline;
         if scan.is_complete() && !scan.is_final() {
             scan.state = scan.conclude(&self.pack, OffsetDateTime::now_utc());
         }
         if !scan.is_final() {
-            let deadline = Deadline { account: scan.account.clone(), scan: scan.id };
+            let deadline = Deadline { account: scan.account.clone(), scan: scan.id, trace };
             self.deadlines.set(&deadline, scan.deadline, OffsetDateTime::now_utc()).await?;
         }
         Ok(scan)
@@ -213,13 +214,14 @@ impl Detect {
 
     /// Sends a stored scan's jobs. It is charged, so whatever goes wrong from here on, it ends by its deadline.
     pub(crate) async fn send_off(&self, scan: Scan, content: Option<&Content>) -> Scan {
-        match self.dispatch(scan.clone(), content).await {
-            Ok(scan) => scan,
-            Err(error) => {
-                tracing::error!(scan = %scan.id, %error, "jobs could not be sent");
+        let span = telemetry::operation(scan.trace, Some(scan.id));
+        let send = async {
+            self.dispatch(scan.clone(), content).await.unwrap_or_else(|error| {
+                tracing::error!(%error, "jobs could not be sent");
                 scan
-            }
-        }
+            })
+        };
+        send.instrument(span).await
     }
 
     /// Gets hold of the content and runs the inline stages; images are decoded away from the asynchronous threads.
@@ -254,7 +256,7 @@ impl Detect {
                 Err(_) => Err(CloudError::Data("the content could not be parked".to_owned())),
             };
             let Err(error) = sent else { return Ok(None) };
-            tracing::error!(scan = %scan.id, %stage, %error, "a stage job could not be sent");
+            tracing::error!(%stage, %error, "a stage job could not be sent");
             self.recorder.record(&scan.account, scan.id, stage, &Outcome::Failed(Failure::Broken)).await
         }));
         let changed = sent.await?.into_iter().flatten().max_by_key(|scan| scan.is_final());
@@ -268,11 +270,12 @@ impl Detect {
             return Ok(JobContent::Inline(content.clone()));
         }
         let parked = self.parking.put(scan.id, content).await;
-        parked.map(JobContent::Parked).inspect_err(|error| tracing::error!(scan = %scan.id, %error, "parking failed"))
+        parked.map(JobContent::Parked).inspect_err(|error| tracing::error!(%error, "parking failed"))
     }
 
     async fn send(&self, scan: &Scan, stage: Stage, content: JobContent) -> Result<(), CloudError> {
-        self.jobs.send(&StageJob { account: scan.account.clone(), scan: scan.id, stage, content }).await
+        let job = StageJob { account: scan.account.clone(), scan: scan.id, stage, content, trace: scan.trace };
+        self.jobs.send(&job).await
     }
 
     /// Waits until the scan is final, at most for `budget`, and returns it as it is then.

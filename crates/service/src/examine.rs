@@ -7,7 +7,7 @@ use scan::pack::Input;
 use scan::report::{ImageFeatures, TextFeatures};
 use scan::{
     AccountId, Content, ErrorCode, ImageFacts, Modality, Moderation, Normalised, Outcome, Pack, Reading, Scan, ScanId,
-    Source, Stage, State, Text, Warning,
+    Source, Stage, State, Text, TraceContext, Warning,
 };
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -102,6 +102,7 @@ fn empty_scan(pack: &Pack, modality: Modality, received_at: OffsetDateTime) -> S
         created_at: received_at,
         deadline: received_at,
         source: Source::default(),
+        trace: TraceContext::new(),
         moderation: Moderation::default(),
         content_sha256: String::new(),
         pack: pack.label(),

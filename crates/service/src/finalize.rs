@@ -12,6 +12,17 @@ pub struct Finalize {
     recorder: Recorder,
 }
 
+/// What became of a scan whose time was up.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TimeIsUp {
+    /// It was running, and has been ended.
+    Ended(Scan),
+    /// It had ended by itself.
+    Before(Scan),
+    /// It is gone, or never was.
+    Gone,
+}
+
 /// A scan was not ended, and should be looked at again.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -36,12 +47,13 @@ impl Finalize {
     }
 
     /// Ends a scan whose time is up with the stages that it has; refunds it if it has none. Does nothing to one that
-    /// has ended. `None` when it is gone, or never was.
-    pub async fn time_is_up(&self, account: &AccountId, id: ScanId) -> Result<Option<Scan>, FinalizeError> {
+    /// has ended.
+    pub async fn time_is_up(&self, account: &AccountId, id: ScanId) -> Result<TimeIsUp, FinalizeError> {
         match self.scans.get(account, id).await? {
-            Some(scan) if !scan.is_final() && scan.deadline > OffsetDateTime::now_utc() => Err(FinalizeError::TooEarly),
-            Some(scan) => Ok(self.recorder.finalise(scan).await?),
-            None => Ok(None),
+            Some(scan) if scan.is_final() => Ok(TimeIsUp::Before(scan)),
+            Some(scan) if scan.deadline > OffsetDateTime::now_utc() => Err(FinalizeError::TooEarly),
+            Some(scan) => Ok(self.recorder.finalise(scan).await?.map_or(TimeIsUp::Gone, TimeIsUp::Ended)),
+            None => Ok(TimeIsUp::Gone),
         }
     }
 }

@@ -43,7 +43,7 @@ impl Inference {
         }
         let outcome = match self.outcome(job).await {
             Err(error) if last_delivery => {
-                tracing::error!(scan = %job.scan, stage = %job.stage, %error, "the stage failed for good");
+                tracing::error!(stage = %job.stage, %error, "the stage failed for good");
                 Outcome::Failed(Failure::Broken)
             }
             outcome => outcome?,

@@ -3,11 +3,11 @@
 
 use crate::examine;
 use crate::moderation_request::{Asked, ModerationRequest};
-use crate::{Detect, DetectRequest, DetectSettings, ImageSource, ServiceError};
+use crate::{Arrival, Detect, DetectRequest, DetectSettings, ImageSource, ServiceError};
 use cloud::{Accounts, Admitted, Clients, CloudError, EventKey, Idempotency, Inbox, Names, Scans};
 use fetch::{AddressPolicy, FetchLimits, Fetcher};
 use scan::image::MAX_BYTES;
-use scan::{Account, AccountId, ErrorCode, Modality, Pack, Scan, Source, Text};
+use scan::{Account, AccountId, ErrorCode, Modality, Pack, Scan, Source, Text, TraceContext};
 use std::sync::Arc;
 use time::OffsetDateTime;
 
@@ -50,7 +50,7 @@ pub enum TakenIn {
 
 /// Content on its way to being scanned.
 struct Offer {
-    source: Source,
+    arrival: Arrival,
     event: EventKey,
     modality: Modality,
     content: Result<Asked, ServiceError>,
@@ -91,7 +91,7 @@ impl Intake {
     }
 
     /// Takes an uploaded object in: an image or a text, whichever its content shows it to be.
-    pub async fn object(&self, object: UploadedObject, now: OffsetDateTime) -> Result<TakenIn, ServiceError> {
+    pub async fn object(&self, object: UploadedObject, trace: TraceContext) -> Result<TakenIn, ServiceError> {
         let UploadedObject { bucket, key, version, sequencer, size } = object;
         let Some(owner) = Inbox::owner(&key).filter(|_| bucket == self.inbox.bucket()) else {
             return Ok(TakenIn::Nobodys);
@@ -103,26 +103,26 @@ impl Intake {
             modality: modality_by_name(&key),
             content: if too_large { Err(too_large_object()) } else { Ok(Asked::Object(key.clone())) },
             version: version.clone(),
-            source: Source::S3 { bucket, key, version },
+            arrival: Arrival::now(Source::S3 { bucket, key, version }).traced(trace),
         };
-        self.take(&owner, offer, now).await
+        self.take(&owner, offer).await
     }
 
     /// Takes a message of the moderation queue in. A message that SQS delivers again has the same id; one that its sender
     /// sent twice has the same reference and the same body.
-    pub async fn message(&self, body: &str, id: &str, now: OffsetDateTime) -> Result<TakenIn, ServiceError> {
+    pub async fn message(&self, body: &str, id: &str, trace: TraceContext) -> Result<TakenIn, ServiceError> {
         let Some(request) = ModerationRequest::parse(body, self.inbox.bucket()) else { return Ok(TakenIn::Nobodys) };
         let ModerationRequest { account, client_reference, modality, content } = request;
         let event = match &client_reference {
             Some(reference) => EventKey::of("queue", &["reference", reference, body]),
             None => EventKey::of("queue", &["message", id]),
         };
-        let source = Source::Queue { client_reference };
-        let offer = Offer { source, event, modality: modality.unwrap_or(Modality::Text), content, version: None };
-        self.take(&account, offer, now).await
+        let arrival = Arrival::now(Source::Queue { client_reference }).traced(trace);
+        let offer = Offer { arrival, event, modality: modality.unwrap_or(Modality::Text), content, version: None };
+        self.take(&account, offer).await
     }
 
-    async fn take(&self, owner: &AccountId, offer: Offer, now: OffsetDateTime) -> Result<TakenIn, ServiceError> {
+    async fn take(&self, owner: &AccountId, offer: Offer) -> Result<TakenIn, ServiceError> {
         let Some(account) = self.accounts.get(owner).await? else { return Ok(TakenIn::Nobodys) };
         let before = self.events.scan_of_event(&account.id, &offer.event).await?;
         let unfinished = match before {
@@ -134,7 +134,8 @@ impl Intake {
                 None => return Ok(TakenIn::Before),
             },
         };
-        let Offer { source, event, modality, content, version } = offer;
+        let Offer { arrival, event, modality, content, version } = offer;
+        let now = arrival.received_at;
         let asked = match content {
             Ok(Asked::Object(key)) => self.read(&key, version.as_deref()).await,
             Ok(Asked::Request(request)) => Ok(request),
@@ -156,16 +157,16 @@ impl Intake {
             (Some(scan), Ok(examined)) => Ok(scan_of(self.detect.send_off(scan, examined.content.as_ref()).await)),
             (Some(scan), Err(_)) => Ok(scan_of(scan)),
             (None, Ok(examined)) => {
-                let scan = self.detect.prepare(&account, examined.scan, source.clone(), now).await?;
+                let scan = self.detect.prepare(&account, examined.scan, arrival.clone()).await?;
                 match self.admit(&account, &scan, &event, now).await? {
                     Admitted::Now => Ok(scan_of(self.detect.send_off(scan, examined.content.as_ref()).await)),
                     Admitted::Before => Ok(TakenIn::Before),
                     Admitted::OverQuota => {
-                        self.refuse(&account, modality, ErrorCode::QuotaExceeded, source, &event, now).await
+                        self.refuse(&account, modality, ErrorCode::QuotaExceeded, arrival, &event).await
                     }
                 }
             }
-            (None, Err(error)) => self.refuse(&account, modality, error.code(), source, &event, now).await,
+            (None, Err(error)) => self.refuse(&account, modality, error.code(), arrival, &event).await,
         }
     }
 
@@ -185,12 +186,12 @@ impl Intake {
         account: &Account,
         modality: Modality,
         reason: ErrorCode,
-        source: Source,
+        arrival: Arrival,
         event: &EventKey,
-        now: OffsetDateTime,
     ) -> Result<TakenIn, ServiceError> {
+        let now = arrival.received_at;
         let scan = examine::refused(&self.pack, modality, reason, now);
-        let scan = self.detect.prepare(account, scan, source, now).await?;
+        let scan = self.detect.prepare(account, scan, arrival).await?;
         match self.admit(account, &scan, event, now).await? {
             Admitted::Before => Ok(TakenIn::Before),
             Admitted::Now | Admitted::OverQuota => Ok(scan_of(scan)),

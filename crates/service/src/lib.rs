@@ -2,9 +2,11 @@
 //! server call these and add nothing but their own wire formats.
 
 pub mod account_book;
+pub mod arrival;
 pub mod authenticate;
 pub mod batch;
 pub mod detect;
+pub mod environment;
 pub mod error;
 pub mod examine;
 pub mod finalize;
@@ -31,11 +33,13 @@ pub mod webhook_book;
 pub mod webhook_delivery;
 
 pub use account_book::{AccountBook, PlanChange};
+pub use arrival::Arrival;
 pub use authenticate::{Authenticate, SignIn};
 pub use batch::{BatchBegun, BatchRequest};
 pub use detect::{Begun, Detect, DetectSettings, Rates, Request};
+pub use environment::{ConfigError, Environment};
 pub use error::ServiceError;
-pub use finalize::{Finalize, FinalizeError};
+pub use finalize::{Finalize, FinalizeError, TimeIsUp};
 pub use history::History;
 #[cfg(feature = "engine")]
 pub use inference::{Inference, InferenceError};

@@ -1,7 +1,7 @@
 //! Telling the world that a scan has ended: the event bus, the account's webhooks, the tags of an uploaded object.
 
 use cloud::{CloudError, EventBus, Inbox, WebhookMessage, WebhookQueue, Webhooks};
-use scan::{Scan, ScanEvent, Source};
+use scan::{Scan, ScanEvent, Source, TraceContext};
 use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
@@ -20,9 +20,10 @@ impl Publish {
         Self { bus, webhooks, queue, inbox }
     }
 
-    /// Tells of a scan as it stands after a change; the event, if there was anything to tell. After an error, or the
-    /// death of the process, it is to be called again: everybody may then be told twice, with the same event id.
-    pub async fn tell(&self, scan: &Scan) -> Result<Option<ScanEvent>, CloudError> {
+    /// Tells of a scan as it stands after a change, as the operation `trace`; the event, if there was anything to tell.
+    /// After an error, or the death of the process, it is to be called again: everybody may then be told twice, with the
+    /// same event id.
+    pub async fn tell(&self, scan: &Scan, trace: TraceContext) -> Result<Option<ScanEvent>, CloudError> {
         let Some(event) = ScanEvent::of(scan) else { return Ok(None) };
         self.bus.put(&event).await?;
         let body = serde_json::to_string(&event).map_err(|e| CloudError::Data(e.to_string()))?;
@@ -31,6 +32,8 @@ impl Publish {
             let message = WebhookMessage {
                 account: scan.account.clone(),
                 webhook: webhook.id,
+                scan: Some(scan.id),
+                trace,
                 id: event.id.clone(),
                 event: body.clone(),
                 since: OffsetDateTime::now_utc(),

@@ -51,7 +51,8 @@ impl Recorder {
             Recorded::Now(scan) => {
                 let took = OffsetDateTime::now_utc() - scan.created_at;
                 let (status, milliseconds) = (scan.state.name(), took.whole_milliseconds() as i64);
-                tracing::info!(scan = %scan.id, account = %scan.account, status, milliseconds, "ended");
+                telemetry::operation(scan.trace, Some(scan.id))
+                    .in_scope(|| tracing::info!(account = %scan.account, status, milliseconds, "ended"));
                 Ok(Some(scan))
             }
             Recorded::Before(scan) => Ok(Some(scan)),

@@ -1,6 +1,6 @@
 //! What people decide about content that the thresholds flagged.
 
-use crate::ServiceError;
+use crate::{ServiceError, json};
 use cloud::Scans;
 use scan::{AccountId, Decision, Review, Scan, ScanId};
 use serde::Deserialize;
@@ -30,7 +30,7 @@ impl ReviewRequest {
     /// Parses JSON: `{"decision": "approve", "reviewer": "ada", "note": "quotes a model, on purpose"}`.
     pub fn parse(json: &[u8]) -> Result<Self, ServiceError> {
         let invalid = |rule: String| ServiceError::InvalidRequest(rule);
-        let body: Body = serde_json::from_slice(json).map_err(|e| ServiceError::not_json("body", &e))?;
+        let body: Body = json::body(json)?;
         let decision = body.decision.ok_or_else(|| invalid("`decision` must be `approve` or `reject`.".to_owned()))?;
         let bounded = |name: &str, text: Option<String>, most: usize| match text {
             Some(text) if !(1..=most).contains(&text.chars().count()) => {
@@ -86,7 +86,12 @@ mod tests {
         assert!(parse(r#"{"decision":"approve"}"#).is_ok());
         let long = format!(r#"{{"decision":"approve","note":"{}"}}"#, "x".repeat(2_001));
         let wrong = ["{}", r#"{"decision":"flag"}"#, r#"{"decision":"approve","reviewer":"a\nb"}"#];
-        for wrong in wrong.into_iter().chain([r#"{"decision":"approve","reviewer":""}"#, &long, "[]", "7"]) {
+        for wrong in wrong.into_iter().chain([
+            r#"{"decision":"approve","reviewer":""}"#,
+            &long,
+            r#"["approve", null, null]"#,
+            "7",
+        ]) {
             assert!(matches!(parse(wrong), Err(ServiceError::InvalidRequest(_))), "{wrong}");
         }
     }

@@ -1,6 +1,6 @@
 //! Where an account wants its events sent.
 
-use crate::ServiceError;
+use crate::{ServiceError, json};
 use cloud::{Webhook, Webhooks};
 use fetch::Poster;
 use scan::{AccountId, WebhookId};
@@ -34,7 +34,7 @@ impl WebhookBook {
 
     /// Parses JSON: `{"url": "https://example.com/hook"}`.
     pub fn parse(&self, json: &[u8]) -> Result<WebhookUrl, ServiceError> {
-        let body: Body = serde_json::from_slice(json).map_err(|e| ServiceError::not_json("body", &e))?;
+        let body: Body = json::body(json)?;
         let url = body.url.ok_or_else(|| ServiceError::InvalidRequest("`url` is missing.".to_owned()))?;
         Ok(WebhookUrl(self.poster.admit(&url)?.url().to_string()))
     }

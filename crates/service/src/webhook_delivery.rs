@@ -2,6 +2,7 @@
 
 use cloud::{CloudError, WebhookMessage, Webhooks};
 use fetch::Poster;
+use scan::TraceContext;
 use std::time::Duration;
 use time::OffsetDateTime;
 
@@ -39,14 +40,15 @@ impl WebhookDelivery {
         Self { webhooks, poster }
     }
 
-    /// Sends an event for the `attempt`th time (from 1).
+    /// Sends an event for the `attempt`th time (from 1), as the operation `trace`.
     pub async fn send(
         &self,
         message: &WebhookMessage,
         attempt: u32,
+        trace: TraceContext,
         now: OffsetDateTime,
     ) -> Result<Delivered, CloudError> {
-        let WebhookMessage { account, webhook: id, id: event, event: body, since } = message;
+        let WebhookMessage { account, webhook: id, id: event, event: body, since, .. } = message;
         let Some(webhook) = self.webhooks.get(account, id).await?.filter(|w| w.disabled_at.is_none()) else {
             return Ok(Delivered::Dropped);
         };
@@ -54,6 +56,7 @@ impl WebhookDelivery {
         let signatures: Vec<_> = webhook.signing(now).map(|secret| secret.sign(event, timestamp, body)).collect();
         let headers = [
             ("content-type", "application/json".to_owned()),
+            ("traceparent", trace.to_string()),
             ("webhook-id", event.clone()),
             ("webhook-timestamp", timestamp.to_string()),
             ("webhook-signature", signatures.join(" ")),

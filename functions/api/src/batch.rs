@@ -2,17 +2,18 @@
 
 use crate::App;
 use crate::error::{ApiError, answer};
-use crate::extract::{AdmittedCaller, Batching, LimitedBody, Wishes};
+use crate::extract::{AdmittedCaller, Batching, LimitedBody, Traced, Wishes};
 use crate::headers;
+use crate::observe::Accepted;
 use crate::openapi::{BatchBody, WriteErrors};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use cloud::{Answer, BatchItem, QuotaUse};
-use scan::{Account, ErrorCode, Scan, ScanId, ScanReport, State as ScanState};
+use scan::{Account, ErrorCode, Scan, ScanId, ScanReport, Source, State as ScanState, TraceContext};
 use serde::Serialize;
-use service::{BatchBegun, BatchRequest, Done, Fingerprint, IdempotencyKey, ServiceError};
+use service::{Arrival, BatchBegun, BatchRequest, Done, Fingerprint, IdempotencyKey, ServiceError};
 use std::collections::HashMap;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -66,17 +67,20 @@ type Item = Result<Scan, ItemError>;
 pub async fn batch(
     State(app): State<App>,
     AdmittedCaller { account, rate, .. }: AdmittedCaller<Batching>,
+    Traced(trace): Traced,
     wishes: Result<Wishes, ApiError>,
     body: Result<LimitedBody, ApiError>,
 ) -> Response {
     let work = async {
         let (wishes, LimitedBody(body)) = (wishes?, body?);
         let budget = wishes.wait_budget(&app);
-        let (items, quota) = begin(&app, &account, wishes.key, &body).await?;
+        let (items, quota) = begin(&app, &account, trace, wishes.key, &body).await?;
+        let accepted = if quota.is_some() { items.iter().filter(|item| item.is_ok()).count() } else { 0 };
         let items = wait(&app, items, budget).await?;
         let status = if wishes.respond_async { StatusCode::ACCEPTED } else { StatusCode::OK };
         let mut response = (status, Json(BatchAnswer::new(items))).into_response();
         headers::cost(&mut response, quota.as_ref());
+        response.extensions_mut().insert(Accepted(accepted));
         if wishes.respond_async {
             headers::responded_async(&mut response);
         }
@@ -89,12 +93,14 @@ pub async fn batch(
 async fn begin(
     app: &App,
     account: &Account,
+    trace: TraceContext,
     key: Option<IdempotencyKey>,
     body: &[u8],
 ) -> Result<(Vec<Item>, Option<QuotaUse>), ServiceError> {
+    let arrival = Arrival::now(Source::Batch).traced(trace);
     let work = async {
         let request = BatchRequest::parse(body)?;
-        let BatchBegun { items, quota } = app.detect.begin_batch(account, request, OffsetDateTime::now_utc()).await?;
+        let BatchBegun { items, quota } = app.detect.begin_batch(account, request, arrival).await?;
         Ok((items.into_iter().map(|item| item.map_err(ItemError::from)).collect::<Vec<_>>(), quota))
     };
     let answer = |(items, _): &(Vec<Item>, QuotaUse)| Answer::Batch(items.iter().map(remembered).collect());

@@ -2,17 +2,18 @@
 
 use crate::App;
 use crate::error::{ApiError, answer};
-use crate::extract::{AdmittedCaller, ImageForm, LimitedBody, Scanning, Wishes};
+use crate::extract::{AdmittedCaller, ImageForm, LimitedBody, Scanning, Traced, Wishes};
 use crate::headers;
+use crate::observe::Accepted;
 use crate::openapi::{DetectBody, ImageFormBody, WriteErrors};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use cloud::{Answer, QuotaUse};
-use scan::{Account, Scan, ScanReport, Source, Verdict};
+use scan::{Account, Scan, ScanReport, Source, TraceContext, Verdict};
 use serde::Serialize;
-use service::{Begun, DetectRequest, Done, Fingerprint, ServiceError};
+use service::{Arrival, Begun, DetectRequest, Done, Fingerprint, IdempotencyKey, ServiceError};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
@@ -41,13 +42,14 @@ struct Scanned {
 pub async fn detect(
     State(app): State<App>,
     AdmittedCaller { account, rate, .. }: AdmittedCaller<Scanning>,
+    Traced(trace): Traced,
     wishes: Result<Wishes, ApiError>,
     body: Result<LimitedBody, ApiError>,
 ) -> Response {
     let work = async {
         let (wishes, LimitedBody(body)) = (wishes?, body?);
         let budget = wishes.wait_budget(&app);
-        let mut scanned = begin(&app, &account, wishes.key, &body).await?;
+        let mut scanned = begin(&app, &account, trace, wishes.key, &body).await?;
         scanned.scan = app.detect.wait(scanned.scan, budget).await?;
         let report = ScanReport::new(&scanned.scan, OffsetDateTime::now_utc());
         let mut response = describe(&scanned, &report, wishes.respond_async);
@@ -62,11 +64,12 @@ pub async fn detect(
 async fn begin(
     app: &App,
     account: &Account,
-    key: Option<service::IdempotencyKey>,
+    trace: TraceContext,
+    key: Option<IdempotencyKey>,
     body: &[u8],
 ) -> Result<Scanned, ServiceError> {
-    let received_at = OffsetDateTime::now_utc();
-    let work = async { app.detect.begin(account, DetectRequest::parse(body)?, Source::Api, received_at).await };
+    let arrival = Arrival::now(Source::Api).traced(trace);
+    let work = async { app.detect.begin(account, DetectRequest::parse(body)?, arrival).await };
     let answer = |begun: &Begun| Answer::Scan(begun.scan.id);
     match app.once.run(&account.id, key, Fingerprint::of("/v1/detect", body), work, answer).await? {
         Done::Now(Begun { scan, quota }) => Ok(Scanned { scan, quota: Some(quota) }),
@@ -111,12 +114,13 @@ impl LegacyAnswer {
 pub async fn legacy(
     State(app): State<App>,
     AdmittedCaller { account, rate, .. }: AdmittedCaller<Scanning>,
+    Traced(trace): Traced,
     form: Result<ImageForm, ApiError>,
 ) -> Response {
     let work = async {
         let request = DetectRequest::Image(form?.0);
-        let begun = app.detect.begin(&account, request, Source::Legacy, OffsetDateTime::now_utc()).await?;
-        let Begun { scan, quota } = begun;
+        let arrival = Arrival::now(Source::Legacy).traced(trace);
+        let Begun { scan, quota } = app.detect.begin(&account, request, arrival).await?;
         let scan = app.detect.wait(scan, app.wait_budget).await?;
         let legacy = LegacyAnswer::new(&scan);
         Ok(describe(&Scanned { scan, quota: Some(quota) }, &legacy, false))
@@ -133,5 +137,6 @@ fn describe(Scanned { scan, quota }: &Scanned, answer: &impl Serialize, is_async
         headers::retry_after(&mut response, 1);
     }
     headers::cost(&mut response, quota.as_ref());
+    response.extensions_mut().insert(Accepted(usize::from(quota.is_some())));
     response
 }

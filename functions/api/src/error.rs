@@ -94,6 +94,7 @@ impl IntoResponse for ApiError {
         };
         let detail = ErrorDetail { code: self.code, message: self.message, limit, used, retry_after };
         let mut response = (status(self.code), Json(ErrorBody { detail })).into_response();
+        response.extensions_mut().insert(self.code);
         match &self.cause {
             _ if self.code == ErrorCode::InvalidToken => headers::challenge(&mut response),
             Some(ServiceError::RateLimited(rate)) => {

@@ -8,8 +8,9 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use cloud::RateUse;
 use http_body_util::BodyExt;
-use scan::Account;
+use scan::{Account, TraceContext};
 use service::{IdempotencyKey, ImageSource, ServiceError};
+use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::time::Duration;
 use utoipa::IntoParams;
@@ -95,6 +96,17 @@ impl<C: Counted> FromRequestParts<App> for AdmittedCaller<C> {
         let Caller(account) = Caller::from_request_parts(parts, app).await?;
         let rate = app.detect.admit(&account, C::REQUEST).await?;
         Ok(Self { account, rate, counted: PhantomData })
+    }
+}
+
+/// The operation that the request is.
+pub struct Traced(pub TraceContext);
+
+impl FromRequestParts<App> for Traced {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Infallible> {
+        Ok(Self(parts.extensions.get().copied().unwrap_or_default()))
     }
 }
 

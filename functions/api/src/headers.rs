@@ -4,7 +4,7 @@ use axum::http::header::{LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use cloud::{QuotaUse, RateUse};
-use scan::ScanId;
+use scan::{ScanId, TraceContext};
 
 fn put(response: &mut Response, name: HeaderName, value: impl ToString) {
     if let Ok(value) = HeaderValue::from_str(&value.to_string()) {
@@ -57,6 +57,11 @@ pub fn challenge(response: &mut Response) {
 /// `Preference-Applied` (RFC 7240, section 3).
 pub fn responded_async(response: &mut Response) {
     put(response, HeaderName::from_static("preference-applied"), "respond-async");
+}
+
+/// `traceresponse` (Trace Context Level 3, draft): the operation that the request was, for whoever asks us about it.
+pub fn trace(response: &mut Response, trace: TraceContext) {
+    put(response, HeaderName::from_static("traceresponse"), trace);
 }
 
 /// Marks the repeated answer to a repeated request.

@@ -10,6 +10,7 @@ pub mod error;
 pub mod extract;
 pub mod headers;
 pub mod keys;
+pub mod observe;
 pub mod openapi;
 pub mod operator;
 pub mod pages;
@@ -22,6 +23,7 @@ pub mod webhooks;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware;
 use axum::response::Redirect;
 use axum::routing::{delete, get, post, put};
 use cloud::{Accounts, Audit, Clients, Idempotency, Keys, Names, Pepper, Scans, Uploads, Usage, Webhooks};
@@ -34,6 +36,7 @@ use service::{
 };
 use std::sync::Arc;
 use std::time::Duration;
+use telemetry::Meter;
 
 pub use config::{Config, Settings, SignInSettings};
 
@@ -53,12 +56,13 @@ pub struct App {
     statements: Statements,
     model_pack: String,
     wait_budget: Duration,
+    meter: Meter,
 }
 
 impl App {
     /// Puts the API together.
     pub fn new(clients: &Clients, names: &Names, pepper: Pepper, pack: Arc<Pack>, settings: Settings) -> Self {
-        let Settings { detect, fetch, wait_budget, sign_in } = settings;
+        let Settings { detect, fetch, wait_budget, meter, sign_in } = settings;
         let tables = clients.dynamodb.clone();
         let scans = Scans::of(clients, names);
         let uploads = Uploads::new(clients.s3.clone(), names.parking.clone());
@@ -81,6 +85,7 @@ impl App {
             webhook_book: WebhookBook::new(webhooks, poster),
             statements: Statements::new(Usage::new(tables, names.usage.clone())),
             wait_budget,
+            meter,
         }
     }
 }
@@ -120,5 +125,6 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         // `extract::LimitedBody` has the limit, and reads on so that clients see the refusal.
         .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(app.meter, observe::observe))
         .with_state(app)
 }

@@ -2,11 +2,13 @@
 
 use cloud::{Names, NamesError};
 use scan::Stage;
+use service::{ConfigError, Environment};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use telemetry::Meter;
 
 /// Everything that differs between deployments.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// Tables, queues and buckets.
     pub names: Names,
@@ -14,6 +16,8 @@ pub struct Config {
     pub pack: PackPlace,
     /// `STAGES` (all of the pack's): the stages that this function loads, separated by commas.
     pub stages: Option<BTreeSet<Stage>>,
+    /// See [`Environment::meter`].
+    pub meter: Meter,
 }
 
 /// Where a pack is.
@@ -30,36 +34,22 @@ pub enum PackPlace {
     },
 }
 
-/// The function cannot start.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// A variable is missing.
-    #[error(transparent)]
-    Names(#[from] NamesError),
-    /// A variable is not what it should be.
-    #[error("environment variable {name}: {reason}")]
-    Variable {
-        /// Which.
-        name: &'static str,
-        /// What is wrong with it.
-        reason: String,
-    },
-}
-
 impl Config {
     /// Reads the environment.
-    pub fn from_env(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let pack = match (variable("PACK_SOURCE"), variable("PACK_DIR")) {
-            (Some(source), _) => bucket(&source).ok_or_else(|| ConfigError::Variable {
-                name: "PACK_SOURCE",
-                reason: "must be s3://bucket/prefix".to_owned(),
-            })?,
+    pub fn read(environment: &Environment) -> Result<Self, ConfigError> {
+        let pack = match (environment.optional("PACK_SOURCE"), environment.optional("PACK_DIR")) {
+            (Some(source), _) => {
+                bucket(source).ok_or("must be s3://bucket/prefix").map_err(ConfigError::invalid("PACK_SOURCE"))?
+            }
             (None, Some(folder)) => PackPlace::Folder(folder.into()),
             (None, None) => return Err(NamesError("PACK_DIR or PACK_SOURCE".to_owned()).into()),
         };
-        let stages = variable("STAGES").map(|names| stages(&names)).transpose()?;
-        Ok(Self { names: Names::from_env(variable)?, pack, stages })
+        Ok(Self {
+            names: environment.names()?,
+            pack,
+            stages: environment.optional("STAGES").map(stages).transpose()?,
+            meter: environment.meter()?,
+        })
     }
 }
 
@@ -72,7 +62,7 @@ fn bucket(source: &str) -> Option<PackPlace> {
 fn stages(names: &str) -> Result<BTreeSet<Stage>, ConfigError> {
     let stage = |name: &str| {
         let known = Stage::ALL.into_iter().find(|stage| stage.is_neural() && stage.name() == name.trim());
-        known.ok_or_else(|| ConfigError::Variable { name: "STAGES", reason: format!("{name:?} is no neural stage") })
+        known.ok_or_else(|| format!("{name:?} is no neural stage")).map_err(ConfigError::invalid("STAGES"))
     };
     names.split(',').map(stage).collect()
 }
@@ -94,7 +84,7 @@ mod tests {
     fn stages_are_neural_ones_by_name() {
         assert_eq!(stages("roberta, classifier").unwrap(), [Stage::Roberta, Stage::Classifier].into());
         for wrong in ["", "heuristics", "roberta,", "all"] {
-            assert!(matches!(stages(wrong), Err(ConfigError::Variable { name: "STAGES", .. })), "{wrong}");
+            assert!(matches!(stages(wrong), Err(ConfigError::Invalid { name: "STAGES", .. })), "{wrong}");
         }
     }
 }

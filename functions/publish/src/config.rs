@@ -1,7 +1,9 @@
 //! The publish function's configuration, read from the environment once.
 
-use cloud::{Names, NamesError};
-use fetch::{AddressPolicy, InvalidAddress};
+use cloud::Names;
+use fetch::AddressPolicy;
+use service::{ConfigError, Environment};
+use telemetry::Meter;
 
 /// Everything that differs between deployments.
 #[derive(Debug, Clone)]
@@ -16,32 +18,20 @@ pub struct Config {
     pub uploads: String,
     /// `FETCH_ALLOW` (none): addresses that webhooks may lead to although they are not public.
     pub fetch: AddressPolicy,
-}
-
-/// The function cannot start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// A variable is missing.
-    #[error(transparent)]
-    Names(#[from] NamesError),
-    /// `FETCH_ALLOW` is not what it should be.
-    #[error("environment variable FETCH_ALLOW: {0}")]
-    FetchAllow(#[from] InvalidAddress),
+    /// See [`Environment::meter`].
+    pub meter: Meter,
 }
 
 impl Config {
     /// Reads the environment.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        let variable = |name: &str| std::env::var(name).ok();
-        let names = Names::from_env(variable)?;
-        let required = |value: &Option<String>, name: &str| value.clone().ok_or_else(|| NamesError(name.to_owned()));
+    pub fn read(environment: &Environment) -> Result<Self, ConfigError> {
         Ok(Self {
-            event_bus: required(&names.event_bus, "EVENT_BUS")?,
-            webhooks: required(&names.webhooks, "QUEUE_WEBHOOKS")?,
-            uploads: required(&names.uploads, "BUCKET_UPLOADS")?,
-            names,
-            fetch: variable("FETCH_ALLOW").unwrap_or_default().parse()?,
+            names: environment.names()?,
+            event_bus: environment.required("EVENT_BUS")?.to_owned(),
+            webhooks: environment.required("QUEUE_WEBHOOKS")?.to_owned(),
+            uploads: environment.required("BUCKET_UPLOADS")?.to_owned(),
+            fetch: environment.fetch_policy()?,
+            meter: environment.meter()?,
         })
     }
 }

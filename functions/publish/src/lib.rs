@@ -2,7 +2,7 @@
 
 pub mod config;
 
-pub use config::{Config, ConfigError};
+pub use config::Config;
 
 use aws_lambda_events::event::dynamodb::{Event as StreamEvent, EventRecord};
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
@@ -11,7 +11,10 @@ use cloud::{WebhookMessage, WebhookQueue};
 use delivery::Handled;
 use serde_json::Value;
 use service::{Delivered, Publish, WebhookDelivery};
+use std::time::{Duration, Instant};
+use telemetry::{Measurement, Meter};
 use time::OffsetDateTime;
+use tracing::Instrument;
 
 /// Everything that the function does.
 #[derive(Debug, Clone)]
@@ -22,6 +25,8 @@ pub struct Publisher {
     pub delivery: WebhookDelivery,
     /// Where events wait to be sent to webhooks.
     pub queue: WebhookQueue,
+    /// What is told of the function itself.
+    pub meter: Meter,
 }
 
 /// The event comes from neither source.
@@ -66,17 +71,29 @@ async fn tell_of(publisher: &Publisher, record: EventRecord) -> bool {
             return true;
         }
     };
-    match publisher.publish.tell(&scan).await {
+    let trace = scan.trace.child();
+    let work = async {
+        let told = publisher.publish.tell(&scan, trace).await;
+        match &told {
+            Ok(Some(event)) => tracing::info!(account = %scan.account, event = event.id, "told of a scan"),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "telling of a scan failed and will be tried again"),
+        }
+        told
+    };
+    let told = work.instrument(telemetry::operation(trace, Some(scan.id))).await;
+    let measured =
+        Measurement::of("Function", "publish").property("scan_id", scan.id).property("trace_id", trace.trace_id());
+    match &told {
         Ok(Some(event)) => {
-            tracing::info!(scan = %scan.id, account = %scan.account, event = event.id, "told of a scan");
-            true
+            // From the change of the scan until the world knew. Clocks of different machines may differ a little.
+            let lag = Duration::try_from(OffsetDateTime::now_utc() - event.time).unwrap_or_default();
+            publisher.meter.tell(measured.count("Events", 1).duration("Lag", lag).property("event", &event.id));
         }
-        Ok(None) => true,
-        Err(error) => {
-            tracing::warn!(scan = %scan.id, %error, "telling of a scan failed and will be tried again");
-            false
-        }
+        Ok(None) => {}
+        Err(_) => publisher.meter.tell(measured.count("Failures", 1)),
     }
+    told.is_ok()
 }
 
 /// Sends the events of a batch to their webhooks. What was not taken stays in the queue, for longer each time.
@@ -89,21 +106,38 @@ async fn send(publisher: &Publisher, message: &SqsMessage) -> Handled {
         tracing::error!(message = delivery::id(message), "a message is for no webhook and was dropped");
         return Handled::Done;
     };
-    let attempt = delivery::deliveries(message);
-    let sent = publisher.delivery.send(&webhook, attempt, OffsetDateTime::now_utc()).await;
-    match sent {
-        Ok(Delivered::Taken | Delivered::Dropped) => Handled::Done,
-        Ok(Delivered::Later(pause)) => {
-            let receipt = message.receipt_handle.as_deref().unwrap_or_default();
-            if let Err(error) = publisher.queue.put_off(receipt, pause).await {
-                // Then it comes again after the queue's own visibility timeout.
-                tracing::warn!(event = webhook.id, %error, "a webhook could not be put off");
+    let trace = webhook.trace.child();
+    let work = async {
+        let sent =
+            publisher.delivery.send(&webhook, delivery::deliveries(message), trace, OffsetDateTime::now_utc()).await;
+        match &sent {
+            Ok(Delivered::Taken | Delivered::Dropped) => {}
+            Ok(Delivered::Later(pause)) => {
+                let receipt = message.receipt_handle.as_deref().unwrap_or_default();
+                if let Err(error) = publisher.queue.put_off(receipt, *pause).await {
+                    // Then it comes again after the queue's own visibility timeout.
+                    tracing::warn!(event = webhook.id, %error, "a webhook could not be put off");
+                }
             }
-            Handled::Again
+            Err(error) => {
+                tracing::warn!(event = webhook.id, %error, "sending to a webhook failed and will be tried again");
+            }
         }
-        Err(error) => {
-            tracing::warn!(event = webhook.id, %error, "sending to a webhook failed and will be tried again");
-            Handled::Again
-        }
-    }
+        sent
+    };
+    let started = Instant::now();
+    let sent = work.instrument(telemetry::operation(trace, webhook.scan)).await;
+    let (metric, handled) = match sent {
+        Ok(Delivered::Taken) => ("WebhooksTaken", Handled::Done),
+        Ok(Delivered::Dropped) => ("WebhooksDropped", Handled::Done),
+        Ok(Delivered::Later(_)) => ("WebhooksPutOff", Handled::Again),
+        Err(_) => ("Failures", Handled::Again),
+    };
+    let measured = Measurement::of("Function", "publish")
+        .count(metric, 1)
+        .duration("WebhookLatency", started.elapsed())
+        .property("event", &webhook.id) // begins with the scan's id
+        .property("trace_id", trace.trace_id());
+    publisher.meter.tell(measured);
+    handled
 }

@@ -52,7 +52,7 @@ impl Scans {
     ) -> Result<Admitted, CloudError> {
         let mut writes = vec![TransactWriteItem::builder().put(claim).build()];
         if !matches!(scan.state, State::Failed { .. }) {
-            let charge = self.usage.charge_one(&scan.account, quota, scan.created_at)?;
+            let charge = self.usage.charge(&scan.account, quota, 1, scan.created_at)?;
             let Some(charge) = charge else { return Ok(Admitted::OverQuota) };
             writes.push(TransactWriteItem::builder().update(charge).build());
         }
@@ -176,7 +176,7 @@ impl Scans {
             writes.push(self.audit.entry(&scan.account, scan.id, &entry)?);
         }
         if matches!(ended.state, State::Failed { .. }) {
-            let refund = self.usage.refund_one(&scan.account, scan.created_at)?;
+            let refund = self.usage.refunding(&scan.account, 1, scan.created_at)?;
             writes.push(TransactWriteItem::builder().update(refund).build());
         }
         match self.transact(writes).await {

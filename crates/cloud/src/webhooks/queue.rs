@@ -2,7 +2,7 @@
 
 use crate::CloudError;
 use aws_sdk_sqs::Client;
-use scan::{AccountId, WebhookId};
+use scan::{AccountId, ScanId, TraceContext, WebhookId};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -21,6 +21,12 @@ pub struct WebhookMessage {
     pub account: AccountId,
     /// Which.
     pub webhook: WebhookId,
+    /// The scan that it tells of; `None` in messages of a version that did not say.
+    #[serde(default)]
+    pub scan: Option<ScanId>,
+    /// The operation that sends it.
+    #[serde(default)]
+    pub trace: TraceContext,
     /// The event's id.
     pub id: String,
     /// The event as JSON: the body to be sent.

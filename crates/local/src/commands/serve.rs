@@ -18,6 +18,7 @@ use std::io::Write;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
+use telemetry::Meter;
 use tokio::net::TcpListener;
 
 /// Run the API on this machine, with embedded DynamoDB, SQS and S3.
@@ -115,6 +116,7 @@ impl Serve {
             detect: self.detect(),
             fetch: self.fetch_allow.clone(),
             wait_budget: Duration::from_millis(self.wait_budget_ms),
+            meter: Meter::Off,
             sign_in: Some(SignInSettings {
                 issuer: issuer.parse()?,
                 client_id: dev_issuer::CLIENT_ID.to_owned(),

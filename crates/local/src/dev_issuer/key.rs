@@ -48,10 +48,9 @@ impl SigningKey {
 
     /// The answer to a token request: an access token in the form of Cognito's, and an ID token.
     pub fn sign_in(&self, issuer: &str, account: &AccountId, nonce: Option<&str>) -> Result<Value> {
-        let access = json!({ "sub": account, "client_id": CLIENT_ID, "scope": "openid", "token_use": "access" });
         let id = json!({ "sub": account, "aud": CLIENT_ID, "nonce": nonce, "token_use": "id" });
         Ok(json!({
-            "access_token": self.sign(issuer, access)?,
+            "access_token": self.account_token(issuer, account)?,
             "id_token": self.sign(issuer, id)?,
             "token_type": "Bearer",
             "expires_in": LIFETIME,
