@@ -6,9 +6,9 @@ use std::fmt::Write;
 const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#24292f}.axis{stroke:#57606a;fill:none}\
     .grid{stroke:#57606a;stroke-opacity:.25;fill:none}.ideal,.limit{stroke:#57606a;stroke-dasharray:4 4;fill:none}\
     .s0{stroke:#0969da;fill:#0969da}.s1{stroke:#bc4c00;fill:#bc4c00}.s2{stroke:#1a7f37;fill:#1a7f37}\
-    path{fill:none;stroke-width:1.5}path.s1{stroke-dasharray:7 3}path.s2{stroke-dasharray:2 3}\
+    path.s0,path.s1,path.s2{fill:none;stroke-width:1.5}path.s1{stroke-dasharray:7 3}path.s2{stroke-dasharray:2 3}\
     @media(prefers-color-scheme:dark){text{fill:#e6edf3}.axis,.grid,.ideal,.limit{stroke:#9198a1}\
-    .s0{stroke:#4493f8;fill:#4493f8}.s1{stroke:#f0883e;fill:#f0883e}.s2{stroke:#3fb950;fill:#3fb950}path{fill:none}}";
+    .s0{stroke:#4493f8;fill:#4493f8}.s1{stroke:#f0883e;fill:#f0883e}.s2{stroke:#3fb950;fill:#3fb950}}";
 
 /// A diagram that is being drawn, in pixels from the upper left corner.
 #[derive(Debug, Clone)]
