@@ -9,6 +9,14 @@ REHEARSAL = .truthlens/rehearsal
 DEPLOY = .truthlens/deploy
 FUNCTIONS = api intake finalize publish inference
 PACK ?= compact
+# How many texts `make quality` judges, and how many of each set it attacks too; about 350 tokens a second.
+QUALITY = .truthlens/quality
+RECENT ?= 350
+OLDER ?= 450
+ATTACKED ?= 75
+ATTACKS = homoglyph,zero-width,whitespace,case,misspelling
+DISTORTIONS = jpeg75,jpeg50,half,blur,crop
+TEXTS = --pack $(PACK) --seed 1 --attack $(ATTACKS) --attack-sample $(ATTACKED)
 
 .PHONY: run test lint build models bench quality openapi fuzz browser lint-infra rehearse package images deploy
 
@@ -32,10 +40,15 @@ bench: models          ## latency, throughput, memory, and our scoring against P
 	$(PYTHON) -m venv .truthlens/bench && .truthlens/bench/bin/pip install -q -r tests/bench/requirements.txt
 	TRUTHLENS_BENCH_PYTHON=$(CURDIR)/.truthlens/bench/bin/python cargo bench --workspace --bench product --bench images
 
-quality: models        ## how good the pack is on labelled texts and images: make quality DATA=folder
-	$(TRUTHLENS) eval --data $(DATA)/text/recent_dev.jsonl --sample 350 --seed 1
-	$(TRUTHLENS) eval --data $(DATA)/text/dev.jsonl --sample 450 --seed 1
-	$(TRUTHLENS) eval --data $(DATA)/image/index.csv --folder dev --distort jpeg75,jpeg50,half,blur,crop
+quality: models        ## how good the pack is: make quality DATA=folder; writes models/compact/QUALITY.md
+	mkdir -p $(QUALITY)
+	$(TRUTHLENS) eval $(TEXTS) --data $(DATA)/text/recent_dev.jsonl --sample $(RECENT) --rows $(QUALITY)/recent.jsonl
+	$(TRUTHLENS) eval $(TEXTS) --data $(DATA)/text/dev.jsonl --sample $(OLDER) --rows $(QUALITY)/older.jsonl
+	$(TRUTHLENS) eval --pack $(PACK) --data $(DATA)/image/index.csv --folder dev --distort $(DISTORTIONS) \
+		--rows $(QUALITY)/images.jsonl
+	$(TRUTHLENS) quality --pack $(PACK) --out models/$(PACK)/QUALITY.md \
+		--section "Text of today=$(QUALITY)/recent.jsonl" --section "Older text=$(QUALITY)/older.jsonl" \
+		--section "Images=$(QUALITY)/images.jsonl"
 	TRUTHLENS_METADATA=$(DATA)/image/metadata cargo test --release --workspace --test provenance -- --ignored --nocapture
 
 fuzz: models $(FUZZ)   ## schemathesis against a live server, by the API's own description

@@ -1,5 +1,6 @@
 //! truthlens: the whole product in one process.
 
+pub mod calibrate;
 pub mod commands;
 pub mod data;
 pub mod dev_issuer;
@@ -9,4 +10,5 @@ pub mod installation;
 pub mod models;
 pub mod pump;
 pub mod pumps;
+pub mod quality;
 pub mod stream;

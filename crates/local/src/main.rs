@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use truthlens::commands::{accounts, detect, eval, keys, models, serve, token};
+use truthlens::commands::{accounts, calibrate, detect, eval, keys, models, quality, serve, token};
 use utoipa::OpenApi;
 
 /// Tells whether a text or an image was made by AI: a server with the whole TruthLens API, and tools around it.
@@ -33,6 +33,10 @@ enum Command {
     Openapi,
     /// Measure the detector on labelled texts or images.
     Eval(eval::Eval),
+    /// Fit a pack's calibrations, blend and thresholds on labelled texts or images.
+    Calibrate(calibrate::Calibrate),
+    /// Write how good a pack is, from rows that `eval` wrote: tables and diagrams.
+    Quality(quality::Quality),
 }
 
 #[tokio::main]
@@ -47,6 +51,8 @@ async fn main() -> ExitCode {
         Command::Detect(detect) => detect.run().await,
         Command::Openapi => describe(),
         Command::Eval(eval) => eval.run().await,
+        Command::Calibrate(calibrate) => calibrate.run().await,
+        Command::Quality(quality) => quality.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -20,8 +20,17 @@ pub struct Blend {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Platt {
-    slope: f64,
-    intercept: f64,
+    /// Above 1 for scores that are too timid.
+    pub slope: f64,
+    /// The log-odds of a mean of one half.
+    pub intercept: f64,
+}
+
+impl Platt {
+    /// The corrected probability.
+    pub fn apply(&self, mean: Probability) -> Probability {
+        Probability::from_logit(self.slope * mean.logit() + self.intercept)
+    }
 }
 
 /// Where the verdicts part.
@@ -50,6 +59,13 @@ pub enum BlendError {
 }
 
 impl Blend {
+    /// A blend of these numbers, if they make sense.
+    pub fn new(weights: BTreeMap<Stage, f64>, calibration: Option<Platt>) -> Result<Self, BlendError> {
+        let blend = Self { weights, calibration };
+        blend.validate()?;
+        Ok(blend)
+    }
+
     /// Checks that the numbers make sense.
     pub fn validate(&self) -> Result<(), BlendError> {
         let sum: f64 = self.weights.values().sum();
@@ -62,6 +78,16 @@ impl Blend {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The weight of each stage.
+    pub fn weights(&self) -> &BTreeMap<Stage, f64> {
+        &self.weights
+    }
+
+    /// The correction of the mean.
+    pub fn calibration(&self) -> Option<Platt> {
+        self.calibration
     }
 
     /// The stages that take part.
@@ -79,18 +105,28 @@ impl Blend {
         let mean = present().map(|(p, w)| p.value() * w).sum::<f64>() / weight;
         let mean = Probability::new(mean.clamp(0.0, 1.0)).ok()?;
         match self.calibration {
-            Some(Platt { slope, intercept }) if present().count() == self.weights.len() => {
-                Some(Probability::from_logit(slope * mean.logit() + intercept))
-            }
+            Some(platt) if present().count() == self.weights.len() => Some(platt.apply(mean)),
             _ => Some(mean),
         }
     }
 }
 
 impl Thresholds {
+    /// Thresholds in their order.
+    pub fn new(human: Probability, ai_generated: Probability) -> Result<Self, BlendError> {
+        let thresholds = Self { human, ai_generated };
+        thresholds.validate()?;
+        Ok(thresholds)
+    }
+
     /// Checks their order.
     pub fn validate(&self) -> Result<(), BlendError> {
         if self.human <= self.ai_generated { Ok(()) } else { Err(BlendError::Thresholds) }
+    }
+
+    /// Below it a verdict is `human`.
+    pub fn human(&self) -> Probability {
+        self.human
     }
 
     /// The least confidence that accuses.

@@ -13,20 +13,27 @@ const CLIP: f64 = 4.0;
 /// The quadratic form matters: today's model text lies on both sides of human text in perplexity, so no
 /// monotone threshold on it can be right.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "CalibrationData", into = "CalibrationData")]
-pub struct Calibration(CalibrationData);
+#[serde(try_from = "CalibrationParameters", into = "CalibrationParameters")]
+pub struct Calibration(CalibrationParameters);
 
+/// The numbers of a [`Calibration`], as a pack holds them and a fit makes them; not yet checked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct CalibrationData {
-    features: Vec<String>,
-    mean: Vec<f64>,
-    scale: Vec<f64>,
-    linear: Vec<f64>,
-    /// Row-major upper triangle including the diagonal; empty for a plain logistic regression.
+pub struct CalibrationParameters {
+    /// Which measurements, in the order of the numbers below.
+    pub features: Vec<String>,
+    /// Subtracted from each.
+    pub mean: Vec<f64>,
+    /// Each is divided by.
+    pub scale: Vec<f64>,
+    /// Coefficients of the standardised features.
+    pub linear: Vec<f64>,
+    /// Those of their products: row-major upper triangle including the diagonal; empty for a plain logistic
+    /// regression.
     #[serde(default)]
-    quadratic: Vec<f64>,
-    bias: f64,
+    pub quadratic: Vec<f64>,
+    /// The log-odds where every term is zero.
+    pub bias: f64,
 }
 
 /// The numbers of a calibration do not fit together.
@@ -53,10 +60,10 @@ pub enum CalibrationError {
 #[error("the stage did not measure `{0}`, which the pack's calibration needs")]
 pub struct MissingFeature(pub String);
 
-impl TryFrom<CalibrationData> for Calibration {
+impl TryFrom<CalibrationParameters> for Calibration {
     type Error = CalibrationError;
 
-    fn try_from(data: CalibrationData) -> Result<Self, Self::Error> {
+    fn try_from(data: CalibrationParameters) -> Result<Self, Self::Error> {
         let n = data.features.len();
         let length = |list, found, expected| {
             if found == expected { Ok(()) } else { Err(CalibrationError::Length { list, found, expected }) }
@@ -79,25 +86,43 @@ impl TryFrom<CalibrationData> for Calibration {
     }
 }
 
-impl From<Calibration> for CalibrationData {
+impl From<Calibration> for CalibrationParameters {
     fn from(calibration: Calibration) -> Self {
         calibration.0
     }
 }
 
 impl Calibration {
-    /// Log-odds in nats of AI, for one window's features.
-    pub fn logit(&self, features: &Features) -> Result<f64, MissingFeature> {
+    /// The numbers.
+    pub fn parameters(&self) -> &CalibrationParameters {
+        &self.0
+    }
+
+    /// What the coefficients are multiplied with: the standardised features and, in a quadratic calibration, their
+    /// products.
+    pub fn terms(&self, features: &Features) -> Result<Vec<f64>, MissingFeature> {
         let d = &self.0;
-        let mut z = Vec::with_capacity(d.features.len());
+        let n = d.features.len();
+        let mut terms = Vec::with_capacity(n + d.quadratic.len());
         for (i, name) in d.features.iter().enumerate() {
             let x = features.get(name).ok_or_else(|| MissingFeature(name.clone()))?;
-            z.push(((x - d.mean[i]) / d.scale[i]).clamp(-CLIP, CLIP));
+            terms.push(((x - d.mean[i]) / d.scale[i]).clamp(-CLIP, CLIP));
         }
-        let linear: f64 = d.linear.iter().zip(&z).map(|(w, z)| w * z).sum();
-        let pairs = (0..z.len()).flat_map(|i| (i..z.len()).map(move |j| (i, j)));
-        let quadratic: f64 = d.quadratic.iter().zip(pairs).map(|(w, (i, j))| w * z[i] * z[j]).sum();
-        Ok(d.bias + linear + quadratic)
+        if !d.quadratic.is_empty() {
+            for i in 0..n {
+                for j in i..n {
+                    terms.push(terms[i] * terms[j]);
+                }
+            }
+        }
+        Ok(terms)
+    }
+
+    /// Log-odds in nats of AI, for one window's features.
+    pub fn logit(&self, features: &Features) -> Result<f64, MissingFeature> {
+        let terms = self.terms(features)?;
+        let coefficients = self.0.linear.iter().chain(&self.0.quadratic);
+        Ok(self.0.bias + coefficients.zip(terms).map(|(w, term)| w * term).sum::<f64>())
     }
 
     /// The probability for a whole reading: the token-weighted mean of its windows' log-odds. `None` when the

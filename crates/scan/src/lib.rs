@@ -28,8 +28,8 @@ pub mod verdict;
 pub mod warning;
 
 pub use account::{Account, Plan, Usd};
-pub use blend::{Blend, Thresholds};
-pub use calibration::Calibration;
+pub use blend::{Blend, Platt, Thresholds};
+pub use calibration::{Calibration, CalibrationParameters};
 pub use error::ErrorCode;
 pub use event::{EventKind, ScanEvent};
 pub use id::{AccountId, KeyId, ScanId, UploadId, WebhookId};

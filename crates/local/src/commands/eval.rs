@@ -1,27 +1,21 @@
 //! `truthlens eval`: how good the pack is on labelled texts or images.
 
-use super::{DataArgs, PackArgs, judge};
-use crate::eval::{Distortion, Report, Row, RowProgress, Run, Sample, SampleContent, dataset, stratified};
+use super::judging::{Trial, judge_all};
+use super::{DataArgs, PackArgs, judge, parse_stage};
+use crate::eval::{Attack, Distortion, Measured, Report, Row, Run, Sample, dataset, stratified};
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use futures::{StreamExt, TryStreamExt, stream};
-use scan::{Features, Modality, Reading, Stage, State, Text};
-use serde::Serialize;
-use service::judge::{JudgeError, Judged};
-use service::{Judge, ServiceError};
-use std::collections::BTreeMap;
+use scan::{Modality, Stage};
+use service::Judge;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Samples that are judged side by side, so that the engine can batch them.
-const CONCURRENCY: usize = 8;
-
 /// Measure the detector on labelled texts or images.
 ///
 /// Prints AUROC with a bootstrap interval, the true-positive rate at 1 % and 5 % false positives, and the calibration
-/// error, overall, by source, by length and style (texts) or by distortion (images).
+/// error, overall, by source, by length, style, kind of generator and attack (texts) or by distortion (images).
 #[derive(Args)]
 pub struct Eval {
     /// Labelled texts, one JSON object a line with `id`, `source`, `label` ("human" or "ai") and `text`; or labelled
@@ -34,10 +28,17 @@ pub struct Eval {
     /// Judge images distorted too: jpeg75, jpeg50, half, blur, crop; several separated by commas.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     distort: Vec<Distortion>,
+    /// Judge texts attacked too, of both labels alike: homoglyph, zero-width, whitespace, case, misspelling; several
+    /// separated by commas.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    attack: Vec<Attack>,
+    /// Attack only so many of the texts, an even share of every source and label.
+    #[arg(long, value_name = "N", requires = "attack")]
+    attack_sample: Option<usize>,
     /// Judge only so many of them, an even share of every source and label.
     #[arg(long, value_name = "N")]
     sample: Option<usize>,
-    /// Which sample.
+    /// Which sample, and what an attack hits.
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,
     /// Measure one stage alone: heuristics, roberta, binoculars; metadata, frequency, classifier.
@@ -47,23 +48,13 @@ pub struct Eval {
     #[arg(long, value_name = "OUT")]
     json: Option<PathBuf>,
     /// Write each sample's score and every stage's raw features, one JSON object a line; the content is left out.
+    /// `truthlens calibrate` fits on them, `truthlens quality` draws from them.
     #[arg(long, value_name = "OUT.jsonl")]
     rows: Option<PathBuf>,
     #[command(flatten)]
     pack: PackArgs,
     #[command(flatten)]
     data_dir: DataArgs,
-}
-
-/// A line of `--rows`: what `models/training/calibrate.py` fits on.
-#[derive(Serialize)]
-struct RowLine<'a> {
-    #[serde(flatten)]
-    row: &'a Row,
-    /// What kind of text it is, where the data set says so.
-    genre: Option<String>,
-    #[serde(flatten)]
-    features: BTreeMap<Stage, Features>,
 }
 
 impl Eval {
@@ -82,7 +73,7 @@ impl Eval {
         let policy =
             pack.policy(modality).with_context(|| format!("pack {} does not judge {modality}", pack.label()))?;
         let started = Instant::now();
-        let rows = self.judge_all(&judge, self.distorted(samples)).await?;
+        let rows = self.judge_all(&judge, self.trials(samples, modality)).await?;
         let run = Run {
             pack: pack.label(),
             stage: self.stage.map_or("blend".to_owned(), |stage| stage.to_string()),
@@ -97,98 +88,43 @@ impl Eval {
         }
     }
 
-    /// Each sample as it is, and images with each distortion that was asked for.
-    fn distorted(&self, samples: Vec<Sample>) -> Vec<(Sample, Distortion)> {
-        let distortions = |sample: &Sample| match sample.modality() {
-            Modality::Text => vec![Distortion::None],
-            Modality::Image => [Distortion::None].into_iter().chain(self.distort.iter().copied()).collect(),
+    /// Each sample as it is, images with each distortion and texts with each attack that was asked for.
+    fn trials(&self, samples: Vec<Sample>, modality: Modality) -> Vec<Trial> {
+        let attacked = match modality {
+            Modality::Text => stratified(samples.clone(), self.attack_sample.unwrap_or(samples.len()), self.seed),
+            Modality::Image => Vec::new(),
         };
-        let each = |sample: Sample| distortions(&sample).into_iter().map(move |d| (sample.clone(), d));
-        samples.into_iter().flat_map(each).collect()
+        let attacks = self.attack.iter().flat_map(|attack| {
+            attacked.iter().cloned().map(|s| Trial { attack: *attack, seed: self.seed, ..Trial::untreated(s) })
+        });
+        let each = |sample: Sample| {
+            let distort = if modality == Modality::Image { &self.distort[..] } else { &[] };
+            let distortions = [Distortion::None].into_iter().chain(distort.iter().copied());
+            distortions.map(move |distortion| Trial { distortion, ..Trial::untreated(sample.clone()) })
+        };
+        samples.into_iter().flat_map(each).chain(attacks).collect()
     }
 
-    async fn judge_all(&self, judge: &Judge, samples: Vec<(Sample, Distortion)>) -> Result<Vec<Row>> {
+    async fn judge_all(&self, judge: &Judge, trials: Vec<Trial>) -> Result<Vec<Row>> {
         let mut out = match &self.rows {
             Some(path) => Some(BufWriter::new(create(path)?)),
             None => None,
         };
-        let mut progress = RowProgress::new(samples.len());
-        let judging =
-            stream::iter(samples).map(|(sample, distortion)| judge_one(judge, sample, distortion, self.stage));
-        let mut judged = judging.buffered(CONCURRENCY);
         let mut rows = Vec::new();
-        while let Some((row, genre, features)) = judged.try_next().await? {
+        let keep = |measured: Measured| {
             if let Some(out) = &mut out {
-                serde_json::to_writer(&mut *out, &RowLine { row: &row, genre, features })?;
+                serde_json::to_writer(&mut *out, &measured)?;
                 out.write_all(b"\n")?;
             }
-            rows.push(row);
-            progress.advance(1);
-        }
-        progress.finish();
+            rows.push(measured.row);
+            Ok(())
+        };
+        judge_all(judge, trials, self.stage, keep).await?;
         if let Some(mut out) = out {
             out.flush()?;
         }
         Ok(rows)
     }
-}
-
-async fn judge_one(
-    judge: &Judge,
-    sample: Sample,
-    distortion: Distortion,
-    only: Option<Stage>,
-) -> Result<(Row, Option<String>, BTreeMap<Stage, Features>)> {
-    let mut row = Row {
-        id: sample.id,
-        source: sample.source,
-        style: sample.style,
-        label: sample.label,
-        distortion,
-        words: None,
-        score: None,
-        verdict: None,
-    };
-    let judged = match sample.content {
-        SampleContent::Text(text) => {
-            // Texts that the API refuses count as unscored.
-            let Ok(text) = Text::parse(text) else { return Ok((row, sample.genre, BTreeMap::new())) };
-            row.words = Some(text.words());
-            judge.text(&text, only).await?
-        }
-        SampleContent::Image(path) => {
-            let file = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            let file = distortion.apply(file).with_context(|| format!("cannot distort {}", path.display()))?;
-            match judge.image(file, only).await {
-                Err(JudgeError::Service(ServiceError::Decode(_))) => return Ok((row, sample.genre, BTreeMap::new())),
-                judged => judged?,
-            }
-        }
-    };
-    let Judged { scan, readings } = judged;
-    match only {
-        Some(stage) => row.score = scan.scores().get(&stage).map(|p| p.value()),
-        None => {
-            if let State::Completed(conclusion) = &scan.state {
-                row.score = Some(conclusion.confidence.value());
-                row.verdict = Some(conclusion.verdict);
-            }
-        }
-    }
-    let features = readings.into_iter().map(|(stage, reading)| (stage, mean_features(&reading))).collect();
-    Ok((row, sample.genre, features))
-}
-
-/// The windows' features, weighted by their tokens.
-fn mean_features(reading: &Reading) -> Features {
-    let total: usize = reading.windows.iter().map(|window| window.tokens).sum();
-    let mut mean = Features::new();
-    for window in &reading.windows {
-        for (name, value) in &window.features {
-            *mean.entry(name.clone()).or_default() += value * window.tokens as f64 / total.max(1) as f64;
-        }
-    }
-    mean
 }
 
 fn create(path: &Path) -> Result<File> {
@@ -200,11 +136,4 @@ fn write_json(path: &Path, report: &Report) -> Result<()> {
     serde_json::to_writer_pretty(&mut out, report)?;
     out.write_all(b"\n")?;
     Ok(out.flush()?)
-}
-
-fn parse_stage(name: &str) -> Result<Stage> {
-    match Stage::parse(name) {
-        Some(stage) => Ok(stage),
-        None => bail!("the stages are {}", Stage::ALL.map(Stage::name).join(", ")),
-    }
 }

@@ -1,20 +1,23 @@
 //! What the command line can do: one file a command.
 
 pub mod accounts;
+pub mod calibrate;
 pub mod detect;
 pub mod eval;
+mod judging;
 pub mod keys;
 pub mod models;
+pub mod quality;
 pub mod serve;
 pub mod token;
 
 use crate::data::DataDir;
 use crate::embedded::Embedded;
 use crate::installation::Installation;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use engine::{Device, Engine};
-use scan::{AccountId, Pack};
+use scan::{AccountId, Pack, Stage};
 use service::Judge;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -98,4 +101,11 @@ async fn with_tables(data: &DataDir, work: impl AsyncFnOnce(&Installation) -> Re
     let done = work(&Installation::tables(embedded.clients(), data).await?.holding(lock)).await;
     embedded.stop().await;
     done
+}
+
+fn parse_stage(name: &str) -> Result<Stage> {
+    match Stage::parse(name) {
+        Some(stage) => Ok(stage),
+        None => bail!("the stages are {}", Stage::ALL.map(Stage::name).join(", ")),
+    }
 }

@@ -30,6 +30,8 @@ pub struct Sample {
     pub label: Label,
     /// What to judge.
     pub content: SampleContent,
+    /// The model or camera that made it.
+    pub generator: Option<String>,
     /// How a text was written.
     pub style: Option<String>,
     /// What kind of text it is.
@@ -63,6 +65,8 @@ struct TextLine {
     label: Label,
     text: String,
     #[serde(default)]
+    generator: Option<String>,
+    #[serde(default)]
     style: Option<String>,
     #[serde(default)]
     genre: Option<String>,
@@ -74,6 +78,8 @@ struct ImageRow {
     file: PathBuf,
     label: Label,
     source: String,
+    #[serde(default)]
+    generator_or_camera: Option<String>,
 }
 
 /// The data set cannot be read.
@@ -95,6 +101,16 @@ pub enum DatasetError {
     )]
     Line {
         /// The data set.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// A line of measured rows is none.
+    #[error("{} line {line}: {source}; rows are what `truthlens eval --rows` writes", path.display())]
+    Measured {
+        /// The rows.
         path: PathBuf,
         /// From 1.
         line: usize,
@@ -127,6 +143,7 @@ fn images(path: &Path) -> Result<Vec<Sample>, DatasetError> {
         source: row.source,
         label: row.label,
         content: SampleContent::Image(folder.join(row.file)),
+        generator: not_empty(row.generator_or_camera),
         style: None,
         genre: None,
     };
@@ -145,13 +162,23 @@ fn texts(path: &Path) -> Result<Vec<Sample>, DatasetError> {
             continue;
         }
         let parsed = serde_json::from_str(&line);
-        let TextLine { id, source, label, text, style, genre } =
+        let line: TextLine =
             parsed.map_err(|source| DatasetError::Line { path: path.to_owned(), line: index + 1, source })?;
-        let not_empty = |field: Option<String>| field.filter(|value| !value.is_empty());
-        let (style, genre) = (not_empty(style), not_empty(genre));
-        samples.push(Sample { id, source, label, content: SampleContent::Text(text), style, genre });
+        samples.push(Sample {
+            id: line.id,
+            source: line.source,
+            label: line.label,
+            content: SampleContent::Text(line.text),
+            generator: not_empty(line.generator),
+            style: not_empty(line.style),
+            genre: not_empty(line.genre),
+        });
     }
     Ok(samples)
+}
+
+fn not_empty(field: Option<String>) -> Option<String> {
+    field.filter(|value| !value.is_empty())
 }
 
 /// Picks `n` samples so that every (source, label) keeps its share, in the order of the data set. Which ones of a
@@ -189,7 +216,7 @@ fn shares(sizes: &[usize], n: usize) -> Vec<usize> {
 }
 
 /// The lot that a sample draws.
-fn lot(id: &str, seed: u64) -> [u8; 32] {
+pub(super) fn lot(id: &str, seed: u64) -> [u8; 32] {
     Sha256::new().chain_update(seed.to_le_bytes()).chain_update(id).finalize().into()
 }
 
@@ -199,7 +226,15 @@ mod tests {
 
     fn sample(id: usize, source: &str, label: Label) -> Sample {
         let content = SampleContent::Text("…".to_owned());
-        Sample { id: id.to_string(), source: source.to_owned(), label, content, style: None, genre: None }
+        Sample {
+            id: id.to_string(),
+            source: source.to_owned(),
+            label,
+            content,
+            generator: None,
+            style: None,
+            genre: None,
+        }
     }
 
     #[test]

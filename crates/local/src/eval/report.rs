@@ -1,16 +1,12 @@
-//! What an evaluation found: overall, by source, by length and style (texts), by distortion (images).
+//! What an evaluation found: overall, by source, by length, style, generator and attack (texts), by distortion
+//! (images).
 
-use super::{Distortion, Label, Row, Scores};
-use scan::Verdict;
+use super::{Attack, Distortion, GeneratorKind, Label, Quality, Row};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Fewer texts of a class than this are compared with the whole data set's other class instead.
-const ENOUGH: usize = 5;
-/// Every interval of every report is drawn from this seed, so that equal rows give equal reports.
-const SEED: u64 = 2026;
 /// Length bands, in words: name and first length.
-const LENGTHS: [(&str, usize); 5] = [("<50", 0), ("50-99", 50), ("100-199", 100), ("200-399", 200), ("400+", 400)];
+const LENGTHS: [(&str, usize); 4] = [("<50", 0), ("50-99", 50), ("100-199", 100), ("200+", 200)];
 
 /// What was run.
 #[derive(Debug, Clone, Serialize)]
@@ -31,7 +27,8 @@ pub struct Report {
     /// What was run.
     #[serde(flatten)]
     pub run: Run,
-    /// Rows, scored or not. Those of distorted images are counted in `distortions` alone.
+    /// Rows, scored or not. Those of distorted images and attacked texts are counted in `distortions` and `attacks`
+    /// alone.
     pub n: usize,
     /// All rows.
     pub overall: Quality,
@@ -41,8 +38,12 @@ pub struct Report {
     pub lengths: Vec<ByLength>,
     /// By the styles that AI rows have; empty where the data set names none.
     pub styles: Vec<ByStyle>,
+    /// By the kind of model that wrote the AI texts; empty where none is a base model.
+    pub generators: Vec<ByGenerator>,
     /// By distortion, where any was asked for.
     pub distortions: Vec<ByDistortion>,
+    /// By attack, where any was asked for.
+    pub attacks: Vec<ByAttack>,
 }
 
 /// One source.
@@ -75,6 +76,16 @@ pub struct ByStyle {
     pub quality: Quality,
 }
 
+/// Texts of one kind of model, and the human texts of the sources that hold them.
+#[derive(Debug, Clone, Serialize)]
+pub struct ByGenerator {
+    /// Which.
+    pub generator: GeneratorKind,
+    /// How good.
+    #[serde(flatten)]
+    pub quality: Quality,
+}
+
 /// One distortion of every image.
 #[derive(Debug, Clone, Serialize)]
 pub struct ByDistortion {
@@ -85,67 +96,29 @@ pub struct ByDistortion {
     pub quality: Quality,
 }
 
-/// With which texts of the other class a group is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Against {
-    /// Its own: it has at least five of each class.
-    Own,
-    /// All human texts of the data set.
-    AllHumans,
-    /// All AI texts of the data set.
-    AllAi,
-}
-
-/// How good the scores of a group are. `auroc*`, `tpr_at_*_fpr` and `ece` include the texts of `against`; all else
-/// is the group's own. `None` where the texts that a number needs are missing.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Quality {
-    /// Human texts with a score.
-    pub n_human: usize,
-    /// AI texts with a score.
-    pub n_ai: usize,
-    /// Texts that the stage gave no score.
-    pub n_unscored: usize,
-    /// What the group is compared with.
-    pub against: Against,
-    /// Area under the ROC curve.
-    pub auroc: Option<f64>,
-    /// Lower end of its 95 % bootstrap interval.
-    pub auroc_low: Option<f64>,
-    /// Upper end.
-    pub auroc_high: Option<f64>,
-    /// Share of AI texts found when at most 1 % of humans may be accused.
-    pub tpr_at_1_fpr: Option<f64>,
-    /// The same at 5 %.
-    pub tpr_at_5_fpr: Option<f64>,
-    /// Expected calibration error.
-    pub ece: Option<f64>,
-    /// Share of the group's human texts that reach the threshold.
-    pub fpr_at_threshold: Option<f64>,
-    /// Lower end of its 95 % Wilson interval.
-    pub fpr_low: Option<f64>,
-    /// Upper end.
-    pub fpr_high: Option<f64>,
-    /// Share of the group's AI texts that reach the threshold.
-    pub tpr_at_threshold: Option<f64>,
-    /// Human texts whose verdict was `ai_generated`.
-    pub humans_accused: usize,
-    /// AI texts whose verdict was `ai_generated`.
-    pub ai_caught: usize,
+/// One attack on texts of both labels.
+#[derive(Debug, Clone, Serialize)]
+pub struct ByAttack {
+    /// Which.
+    pub attack: Attack,
+    /// How good on the attacked texts.
+    #[serde(flatten)]
+    pub quality: Quality,
+    /// How good on the same texts as they were.
+    pub untreated: Quality,
 }
 
 impl Report {
     /// Measures the rows.
     pub fn new(rows: &[Row], run: Run) -> Self {
-        let by_distortion = group(rows, |row| Some(row.distortion));
-        let all: Vec<&Row> = rows.iter().filter(|row| row.distortion == Distortion::None).collect();
+        let all: Vec<&Row> = rows.iter().filter(|row| row.is_untreated()).collect();
         let quality = |group: &[&Row]| Quality::new(group, &all, run.threshold);
         let by_source = group(all.iter().copied(), |row| Some(row.source.as_str()));
         let band = |row: &Row| LENGTHS.iter().rposition(|(_, first)| row.words.is_some_and(|words| words >= *first));
         let by_length = group(all.iter().copied(), band);
         let mut by_style = group(all.iter().copied(), |row| row.style.as_deref());
         by_style.retain(|_, rows| rows.iter().any(|row| row.label == Label::Ai));
+        let by_distortion = group(rows, |row| Some(row.distortion).filter(|d| *d != Distortion::None));
         Self {
             n: all.len(),
             overall: quality(&all),
@@ -161,62 +134,50 @@ impl Report {
                 .into_iter()
                 .map(|(style, rows)| ByStyle { style: style.to_owned(), quality: quality(&rows) })
                 .collect(),
+            generators: by_generator(&all)
+                .into_iter()
+                .map(|(generator, rows)| ByGenerator { generator, quality: quality(&rows) })
+                .collect(),
             distortions: by_distortion
                 .into_iter()
-                .filter(|(distortion, _)| *distortion != Distortion::None)
                 .map(|(distortion, rows)| ByDistortion {
                     distortion,
                     quality: Quality::new(&rows, &rows, run.threshold),
                 })
                 .collect(),
+            attacks: attacks(rows, &all, run.threshold),
             run,
         }
     }
 }
 
-impl Quality {
-    fn new(group: &[&Row], all: &[&Row], threshold: f64) -> Self {
-        let (human, ai) = (scores(group, Label::Human), scores(group, Label::Ai));
-        let own = Scores::new(human, ai);
-        let against = match (own.n_human() >= ENOUGH, own.n_ai() >= ENOUGH) {
-            (true, true) => Against::Own,
-            _ if group.len() == all.len() => Against::Own,
-            _ if own.n_ai() >= own.n_human() => Against::AllHumans,
-            _ => Against::AllAi,
-        };
-        let compared = match against {
-            Against::Own => own.clone(),
-            Against::AllHumans => Scores::new(scores(all, Label::Human), scores(group, Label::Ai)),
-            Against::AllAi => Scores::new(scores(group, Label::Human), scores(all, Label::Ai)),
-        };
-        let (interval, fpr) = (compared.auroc_interval(SEED), own.fpr_at(threshold));
-        let accused = |label| {
-            let is_accused = |row: &&&Row| row.label == label && row.verdict == Some(Verdict::AiGenerated);
-            group.iter().filter(is_accused).count()
-        };
-        Self {
-            n_human: own.n_human(),
-            n_ai: own.n_ai(),
-            n_unscored: group.len() - own.n_human() - own.n_ai(),
-            against,
-            auroc: compared.auroc(),
-            auroc_low: interval.map(|(low, _)| low),
-            auroc_high: interval.map(|(_, high)| high),
-            tpr_at_1_fpr: compared.tpr_at_fpr(0.01),
-            tpr_at_5_fpr: compared.tpr_at_fpr(0.05),
-            ece: compared.ece(),
-            fpr_at_threshold: fpr.map(|fpr| fpr.rate),
-            fpr_low: fpr.map(|fpr| fpr.low),
-            fpr_high: fpr.map(|fpr| fpr.high),
-            tpr_at_threshold: own.tpr_at(threshold).map(|tpr| tpr.rate),
-            humans_accused: accused(Label::Human),
-            ai_caught: accused(Label::Ai),
-        }
+/// The AI texts of each kind of model with the human texts of their sources; nothing where no base model wrote.
+fn by_generator<'a>(all: &[&'a Row]) -> BTreeMap<GeneratorKind, Vec<&'a Row>> {
+    let is_text = |row: &&&Row| row.words.is_some();
+    let kind = |row: &'a Row| row.generator.as_deref().filter(|_| row.label == Label::Ai).map(GeneratorKind::of);
+    let mut kinds = group(all.iter().filter(is_text).copied(), kind);
+    if !kinds.contains_key(&GeneratorKind::Base) {
+        return BTreeMap::new();
     }
+    for rows in kinds.values_mut() {
+        let sources: BTreeSet<&str> = rows.iter().map(|row| row.source.as_str()).collect();
+        let is_beside = |row: &&&Row| row.label == Label::Human && sources.contains(row.source.as_str());
+        rows.extend(all.iter().filter(is_beside));
+    }
+    kinds
 }
 
-fn scores(rows: &[&Row], label: Label) -> impl Iterator<Item = f64> {
-    rows.iter().filter(move |row| row.label == label).filter_map(|row| row.score)
+/// Each attack beside the same texts as they were.
+fn attacks(rows: &[Row], all: &[&Row], threshold: f64) -> Vec<ByAttack> {
+    let by_attack = group(rows, |row| Some(row.attack).filter(|attack| *attack != Attack::None));
+    let compare = |(attack, attacked): (Attack, Vec<&Row>)| {
+        let names: BTreeSet<(&str, &str)> = attacked.iter().map(|row| (row.source.as_str(), row.id.as_str())).collect();
+        let is_attacked = |row: &&&Row| names.contains(&(row.source.as_str(), row.id.as_str()));
+        let untreated: Vec<&Row> = all.iter().filter(is_attacked).copied().collect();
+        let quality = |rows: &[&Row]| Quality::new(rows, rows, threshold);
+        ByAttack { attack, quality: quality(&attacked), untreated: quality(&untreated) }
+    };
+    by_attack.into_iter().map(compare).collect()
 }
 
 /// The rows by a key; those without one are left out.
@@ -236,15 +197,20 @@ fn group<'a, K: Ord>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::eval::Against;
+    use scan::Verdict;
 
     fn rows(source: &str, label: Label, words: usize, scores: &[f64]) -> Vec<Row> {
         let style = (label == Label::Ai).then(|| "polished".to_owned());
         let row = |score: &f64| Row {
             id: String::new(),
             source: source.to_owned(),
+            generator: (label == Label::Ai).then(|| "gpt-4".to_owned()),
             style: style.clone(),
+            genre: None,
             label,
             distortion: Distortion::None,
+            attack: Attack::None,
             words: Some(words),
             score: Some(*score),
             verdict: (*score >= 0.9).then_some(Verdict::AiGenerated),
@@ -280,7 +246,7 @@ mod tests {
     #[test]
     fn lengths_and_styles_are_told_apart() {
         let report = report();
-        assert_eq!(report.lengths.iter().map(|l| l.words).collect::<Vec<_>>(), ["<50", "50-99", "100-199", "400+"]);
+        assert_eq!(report.lengths.iter().map(|l| l.words).collect::<Vec<_>>(), ["<50", "50-99", "100-199", "200+"]);
         assert_eq!(report.styles.iter().map(|s| s.style.as_str()).collect::<Vec<_>>(), ["polished"]);
         assert_eq!(report.overall.n_human + report.overall.n_ai + report.overall.n_unscored, report.n);
     }
@@ -295,6 +261,36 @@ mod tests {
         assert_eq!((report.n, report.overall.auroc, report.lengths.len()), (10, Some(1.0), 0));
         assert_eq!(report.distortions.len(), 1);
         assert_eq!(report.distortions[0].quality.auroc, Some(0.5));
+    }
+
+    #[test]
+    fn attacked_texts_are_compared_with_themselves() {
+        let mut all = rows("essays", Label::Human, 120, &[0.1; 5]);
+        all.extend(rows("essays", Label::Ai, 120, &[0.9; 5]));
+        all.iter_mut().enumerate().for_each(|(n, row)| row.id = n.to_string());
+        let attacked = all.iter().map(|row| Row { attack: Attack::Case, score: Some(0.5), ..row.clone() });
+        let attacked: Vec<Row> = attacked.collect();
+        all.extend(rows("letters", Label::Human, 120, &[0.95; 5]));
+        all.extend(attacked);
+        let run = Run { pack: "tiny-1".into(), stage: "blend".into(), seconds: 1.5, threshold: 0.9 };
+        let report = Report::new(&all, run);
+        let [case] = &report.attacks[..] else { panic!("one attack") };
+        assert_eq!((case.attack, case.quality.auroc, case.untreated.auroc), (Attack::Case, Some(0.5), Some(1.0)));
+        assert_eq!((report.n, case.untreated.n_human, case.quality.n_ai), (15, 5, 5));
+    }
+
+    #[test]
+    fn base_models_stand_apart_beside_the_humans_of_their_sources() {
+        assert!(report().generators.is_empty(), "no base model, no table");
+        let mut all = rows("essays", Label::Human, 120, &[0.1; 5]);
+        all.extend(rows("essays", Label::Ai, 120, &[0.9; 5]));
+        all.extend(rows("papers", Label::Human, 120, &[0.3; 6]));
+        let base = rows("papers", Label::Ai, 120, &[0.2; 7]).into_iter();
+        all.extend(base.map(|row| Row { generator: Some("gpt2-xl".into()), ..row }));
+        let run = Run { pack: "tiny-1".into(), stage: "blend".into(), seconds: 1.5, threshold: 0.9 };
+        let kinds = Report::new(&all, run).generators;
+        let found: Vec<_> = kinds.iter().map(|k| (k.generator, k.quality.n_human, k.quality.auroc)).collect();
+        assert_eq!(found, [(GeneratorKind::Base, 6, Some(0.0)), (GeneratorKind::Instruct, 5, Some(1.0))]);
     }
 
     #[test]
