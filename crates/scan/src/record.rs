@@ -215,6 +215,7 @@ mod tests {
             created_at: at,
             deadline: at,
             source: Source::default(),
+            trace: TraceContext::new(),
             moderation: Moderation::default(),
             content_sha256: String::new(),
             pack: String::new(),
