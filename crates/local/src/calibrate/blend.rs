@@ -74,6 +74,7 @@ impl Judgements {
                 observations.push(&[mean.logit()], self.is_ai[row], self.weights[row]);
             }
         }
+        observations.balance();
         // Log-odds of probabilities are finite, so a fit that fails is a slope that cannot be.
         let solution = observations.fit(STRENGTH, None).map_err(|_| BlendError::Calibration)?;
         Ok(Platt { slope: six_digits(solution.coefficients[0]), intercept: six_digits(solution.bias) })

@@ -50,6 +50,19 @@ impl Observations {
         self.weights.push(weight);
     }
 
+    /// Scales the weights so that both labels count alike, and a row 1 on average. Where a group is left out, this keeps
+    /// the fit without it from leaning towards the label that the group lacks.
+    pub fn balance(&mut self) {
+        let total = |is_ai| {
+            let of_label = self.rows().filter(move |(_, label, _)| *label == is_ai);
+            of_label.map(|(_, _, weight)| weight).sum::<f64>()
+        };
+        let (human, ai, half) = (total(false), total(true), self.weights.len() as f64 / 2.0);
+        for (weight, is_ai) in self.weights.iter_mut().zip(&self.is_ai) {
+            *weight *= half / if *is_ai { ai } else { human };
+        }
+    }
+
     /// The minimum, sought from `start`.
     pub fn fit(&self, strength: f64, start: Option<&Solution>) -> Result<Solution, NotFinite> {
         let mut theta = match start {
@@ -187,6 +200,15 @@ mod tests {
     fn without_terms_the_bias_is_the_log_odds_of_the_weights() {
         let found = observations(&[([], true, 1.5), ([], true, 1.5), ([], false, 1.0)]).fit(1.0, None).unwrap();
         assert!((found.bias - 3.0_f64.ln()).abs() < 1e-6, "{found:?}");
+    }
+
+    #[test]
+    fn balanced_labels_count_alike() {
+        let mut rows = observations(&[([], true, 2.0), ([], true, 1.0), ([], false, 0.5), ([], false, 0.1)]);
+        rows.balance();
+        assert!((rows.weights.iter().sum::<f64>() - 4.0).abs() < 1e-9);
+        assert!((rows.weights[0] / rows.weights[1] - 2.0).abs() < 1e-9);
+        assert!(rows.fit(1.0, None).unwrap().bias.abs() < 1e-6);
     }
 
     #[test]

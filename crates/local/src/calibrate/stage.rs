@@ -83,6 +83,7 @@ fn regress<'a>(
     for example in examples {
         observations.push(&calibration.terms(example.features)?, example.is_ai, example.weight);
     }
+    observations.balance();
     let start = start.map(|start| {
         let CalibrationParameters { linear, quadratic, bias, .. } = start.parameters();
         Solution { coefficients: [&linear[..], &quadratic[..]].concat(), bias: *bias }
@@ -175,6 +176,27 @@ mod tests {
         assert!(right(&curved) > 290 && right(&plain) < 220, "{} {}", right(&curved), right(&plain));
         assert_eq!(curved.calibration.parameters().quadratic.len(), 3);
         assert!((curved.calibration.parameters().mean[0] - 10.0).abs() < 0.5);
+    }
+
+    #[test]
+    fn what_says_nothing_is_not_turned_around_where_sources_have_one_label() {
+        let mut random = StdRng::seed_from_u64(2);
+        // Six sources, three of each label.
+        let noise = |n: usize| (Features::from([("x".to_owned(), random.random())]), n % 2 == 1, n % 6);
+        let rows: Vec<_> = (0..600).map(noise).collect();
+        let examples: Vec<_> = rows
+            .iter()
+            .map(|(features, is_ai, group)| Example { features, is_ai: *is_ai, weight: 1.0, group: *group })
+            .collect();
+        let form = CalibrationParameters {
+            features: vec!["x".into()],
+            mean: vec![0.0],
+            scale: vec![1.0],
+            linear: vec![0.0],
+            ..form(0)
+        };
+        let fit = fit(Stage::Heuristics, &examples, &form).unwrap();
+        assert!(fit.out_of_sample.iter().all(|p| (p.value() - 0.5).abs() < 0.05), "{:?}", fit.out_of_sample);
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub fn fit(
         let rates = false_positive_rates(rows, *threshold);
         rates.all <= max_fpr && rates.sources.values().all(|rate| *rate <= source_fpr)
     };
-    let last = candidates().last().map_or(highest, Probability::value);
+    let last = candidates().next_back().map_or(highest, Probability::value);
     let accusing = candidates().find(keeps_limits);
     let accusing = accusing.ok_or(CalibrateError::NoThreshold { max_fpr, source_fpr, highest: last })?;
     let of_ai: Vec<Probability> = rows.iter().filter(|(row, _)| row.label == Label::Ai).map(|(_, p)| *p).collect();

@@ -9,11 +9,11 @@ const BINS: usize = 20;
 /// The scores of both labels, and where the verdicts part.
 pub fn histogram(title: &str, rows: &[&Row], thresholds: Thresholds) -> String {
     let counts = [Label::Human, Label::Ai].map(|label| counts(rows, label));
-    let mut svg = Svg::new(440, 380, title, &description(&counts));
+    let mut svg = Svg::new(440, 394, title, &description(&counts));
     let limits = [(thresholds.human().value(), "human"), (thresholds.ai_generated().value(), "ai_generated")];
     let names = ["human content", "AI content"];
     for (panel, (counts, name)) in counts.iter().zip(names).enumerate() {
-        let frame = Frame { left: 40.0, top: 44.0 + 165.0 * panel as f64, width: 380.0, height: 110.0 };
+        let frame = Frame { left: 40.0, top: 44.0 + 178.0 * panel as f64, width: 380.0, height: 110.0 };
         frame.axes(&mut svg);
         let (n, most) = (counts.iter().sum::<usize>(), counts.iter().copied().max().unwrap_or(0));
         for (bin, count) in counts.iter().enumerate() {
@@ -31,7 +31,7 @@ pub fn histogram(title: &str, rows: &[&Row], thresholds: Thresholds) -> String {
         }
         svg.text((frame.left, frame.top - 24.0), Anchor::Start, &format!("{name} ({n}); highest bar {most}"));
     }
-    svg.text((230.0, 372.0), Anchor::Middle, "confidence; dashed: below it human, from it ai_generated");
+    svg.text((230.0, 386.0), Anchor::Middle, "confidence; dashed: below it human, from it ai_generated");
     svg.finish()
 }
 
