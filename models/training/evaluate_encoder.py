@@ -15,7 +15,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import BertForSequenceClassification
 
-from texts import load_texts, report
+from texts import load_texts, report, write_rows
 
 WINDOW = 254
 TOKENS_PER_BATCH = 4096
@@ -73,14 +73,6 @@ def score(model, tokenizer, texts):
     return [{"logit": m, "log_tokens": math.log(max(1, len(t)))} for m, t in zip(means, ids)]
 
 
-def write_rows(path, rows, stages):
-    """JSONL for calibrate.py: one row per text with the raw features of stage `roberta`."""
-    with open(path, "w", encoding="utf-8") as out:
-        for row, features in zip(rows, stages):
-            kept = {k: row.get(k) for k in ("id", "source", "generator", "label", "genre", "style", "split")}
-            out.write(json.dumps({**kept, "words": len(row["text"].split()), "roberta": features}) + "\n")
-
-
 def main():
     """Scores the splits, writes the rows, prints the report as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -94,7 +86,7 @@ def main():
     model = BertForSequenceClassification.from_pretrained(args.model, dtype=torch.float32)
     rows = load_texts(args.data, *args.splits.split(","))
     features = score(model, tokenizer, [r["text"] for r in rows])
-    write_rows(args.rows, rows, features)
+    write_rows(args.rows, rows, "roberta", features)
     print(json.dumps(report(rows, [f["logit"] for f in features]), indent=1))
 
 

@@ -5,12 +5,10 @@
 The first `--max-tokens` tokens of a text (no special tokens) are read; tokens 1..n-1 are scored,
 each given those before it. The performer is the model; an observer is the hidden state after
 block 22 (or 27) of 30 through the same final norm and LM head. All logarithms are natural.
-Writes OUT/features.jsonl ({"binoculars": {...}} per text) and OUT/probe-*.npz (mean over tokens of
-the normed hidden state after blocks 15 and 22, f16 [texts, 576]). Texts already there are skipped.
+Writes OUT/features.jsonl ({"binoculars": {...}} per text). Texts already there are skipped.
 """
 
 import argparse
-import json
 import random
 import time
 from collections import defaultdict
@@ -19,11 +17,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from texts import load_texts, read_jsonl
+from texts import load_texts, read_jsonl, write_rows
 from smollm import load_model, load_tokenizer
 
 OBSERVERS = (22, 27)
-PROBES = (15, 22)
 POSITIONS_PER_CHUNK = 128
 TEXTS_PER_BLOCK = 48
 TOKENS_PER_BATCH = 2048
@@ -110,11 +107,11 @@ def features_of(scores):
 
 @torch.no_grad()
 def score_batch(model, batch):
-    """Features and probe inputs of a list of token-id lists, padded on the right (the mask is causal)."""
+    """Features of each of a list of token-id lists, padded on the right (the mask is causal)."""
     longest = max(map(len, batch))
     ids = torch.tensor([b + [0] * (longest - len(b)) for b in batch])
     result = model.model(ids, output_hidden_states=True)
-    normed = {k: model.model.norm(result.hidden_states[k]) for k in {*OBSERVERS, *PROBES}}
+    normed = {k: model.model.norm(result.hidden_states[k]) for k in OBSERVERS}
     out = []
     for i, tokens in enumerate(batch):
         n = len(tokens)
@@ -124,8 +121,7 @@ def score_batch(model, batch):
             ids[i, 1:n],
             model.lm_head.weight,
         )
-        features = features_of({k: v.numpy().astype(np.float64) for k, v in scores.items()})
-        out.append((features, {k: normed[k][i, :n].float().mean(0).half().numpy() for k in PROBES}))
+        out.append(features_of({k: v.numpy().astype(np.float64) for k, v in scores.items()}))
     return out
 
 
@@ -138,20 +134,6 @@ def batches_of(rows):
             batch = []
         batch.append(row)
     yield batch
-
-
-def write_block(out, rows, scored):
-    """Appends one block's features and writes its probe file."""
-    first = rows[0]
-    np.savez(
-        out / f"probe-{first['split']}-{first['id'].replace('/', '_')}.npz",
-        keys=np.array([f"{r['split']}:{r['id']}" for r in rows]),
-        **{f"layer_{k}": np.stack([probe[k] for _, probe in scored]) for k in PROBES},
-    )
-    with open(out / "features.jsonl", "a", encoding="utf-8") as lines:
-        for row, (features, _) in zip(rows, scored):
-            kept = {k: row.get(k) for k in ("id", "source", "generator", "label", "genre", "style", "split")}
-            lines.write(json.dumps({**kept, "words": len(row["text"].split()), "binoculars": features}) + "\n")
 
 
 def pending(args, out):
@@ -180,7 +162,8 @@ def main():
     for start in range(0, len(rows), TEXTS_PER_BLOCK):
         block = [batch for batch in batches_of(rows[start : start + TEXTS_PER_BLOCK])]
         scored = [s for batch in block for s in score_batch(model, [r["tokens"] for r in batch])]
-        write_block(out, [r for batch in block for r in batch], scored)
+        rows_read = [r for batch in block for r in batch]
+        write_rows(out / "features.jsonl", rows_read, "binoculars", scored, append=True)
         tokens += sum(len(r["tokens"]) for batch in block for r in batch)
         pace = tokens / (time.time() - began)
         left = sum(len(r["tokens"]) for r in rows[start + TEXTS_PER_BLOCK :])

@@ -1,4 +1,4 @@
-"""Labelled texts: reading the data, cleaning text, ranking metrics."""
+"""Labelled texts: reading the data, cleaning text, writing what was measured, ranking metrics."""
 
 import json
 import re
@@ -35,6 +35,14 @@ def load_texts(data, *names):
         for row in read_jsonl(Path(data) / f"{name}.jsonl"):
             rows.append({**row, "text": normalise(row["text"]), "split": name})
     return rows
+
+
+def write_rows(path, rows, stage, features, append=False):
+    """JSONL for calibrate.py: one row per text with the raw features of the stage, {name: number}."""
+    with open(path, "a" if append else "w", encoding="utf-8") as out:
+        for row, measured in zip(rows, features):
+            kept = {k: row.get(k) for k in ("id", "source", "generator", "label", "genre", "style", "split")}
+            out.write(json.dumps({**kept, "words": len(row["text"].split()), stage: measured}) + "\n")
 
 
 def auroc(human, ai):

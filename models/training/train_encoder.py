@@ -24,8 +24,8 @@ from tokenizers import Tokenizer
 from transformers import BertConfig, BertForSequenceClassification
 
 from augment import augment, crop
-from texts import load_texts, report
-from evaluate_encoder import content_ids, frame, score, write_rows
+from texts import load_texts, report, write_rows
+from evaluate_encoder import content_ids, frame, score
 from vocabulary import save_tokenizer, trim_embeddings, trim_tokenizer
 
 # Share of a batch drawn from each pool. Each label has half; about half is what is written today.
@@ -286,7 +286,7 @@ def main():
     model, tokenizer = train(args)
     rows = load_texts(args.data, "dev", "recent_dev")
     features = score(model, tokenizer, [r["text"] for r in rows])
-    write_rows(args.rows, rows, features)
+    write_rows(args.rows, rows, "roberta", features)
     print(json.dumps(report(rows, [f["logit"] for f in features]), indent=1))
 
 

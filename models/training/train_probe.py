@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 
 from calibrate import labels_of, weights_of
 from hidden_states import LAYERS, key_of, read_states
-from texts import load_texts, report
+from texts import load_texts, report, write_rows
 
 MEMBERS, UNITS = 4, 128
 EPOCHS, BATCH, RATE, DECAY, DROPOUT, SMOOTHING = 24, 256, 1e-3, 0.05, 0.6, 0.05
@@ -114,11 +114,7 @@ def main():
     save_file(tensors, args.out / "model.safetensors", metadata={"format": "pt"})
     rows, x = gather(args.data, states, lengths, "dev", "recent_dev")
     logits = judge(tensors, x)
-    with open(args.rows, "w", encoding="utf-8") as out:
-        for row, value in zip(rows, logits):
-            kept = {k: row.get(k) for k in ("id", "source", "generator", "label", "genre", "style", "split")}
-            line = {**kept, "words": len(row["text"].split()), "binoculars": {"probe": round(float(value), 5)}}
-            out.write(json.dumps(line) + "\n")
+    write_rows(args.rows, rows, "binoculars", [{"probe": round(float(value), 5)} for value in logits])
     print(json.dumps(report(rows, logits), indent=1))
 
 

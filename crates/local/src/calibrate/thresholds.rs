@@ -71,25 +71,9 @@ fn per_mille(n: usize) -> Option<Probability> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::eval::{Attack, Distortion};
 
     fn rows(source: &str, label: Label, confidences: impl IntoIterator<Item = f64>) -> Vec<(Row, Probability)> {
-        let row = |confidence: f64| {
-            let row = Row {
-                id: String::new(),
-                source: source.to_owned(),
-                generator: None,
-                style: None,
-                genre: None,
-                label,
-                distortion: Distortion::None,
-                attack: Attack::None,
-                words: Some(100),
-                score: None,
-                verdict: None,
-            };
-            (row, Probability::new(confidence).unwrap())
-        };
+        let row = |confidence: f64| (Row::scored(source, label, confidence), Probability::new(confidence).unwrap());
         confidences.into_iter().map(row).collect()
     }
 

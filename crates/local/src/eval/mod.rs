@@ -61,3 +61,23 @@ impl Row {
         self.distortion == Distortion::None && self.attack == Attack::None
     }
 }
+
+#[cfg(test)]
+impl Row {
+    /// A text of 120 words that was judged as it is, and accused from 0.9 on.
+    pub(crate) fn scored(source: &str, label: Label, score: f64) -> Self {
+        Row {
+            id: String::new(),
+            source: source.to_owned(),
+            generator: None,
+            style: None,
+            genre: None,
+            label,
+            distortion: Distortion::None,
+            attack: Attack::None,
+            words: Some(120),
+            score: Some(score),
+            verdict: (score >= 0.9).then_some(Verdict::AiGenerated),
+        }
+    }
+}

@@ -198,22 +198,14 @@ fn group<'a, K: Ord>(
 mod tests {
     use super::*;
     use crate::eval::Against;
-    use scan::Verdict;
 
     fn rows(source: &str, label: Label, words: usize, scores: &[f64]) -> Vec<Row> {
         let style = (label == Label::Ai).then(|| "polished".to_owned());
         let row = |score: &f64| Row {
-            id: String::new(),
-            source: source.to_owned(),
             generator: (label == Label::Ai).then(|| "gpt-4".to_owned()),
             style: style.clone(),
-            genre: None,
-            label,
-            distortion: Distortion::None,
-            attack: Attack::None,
             words: Some(words),
-            score: Some(*score),
-            verdict: (*score >= 0.9).then_some(Verdict::AiGenerated),
+            ..Row::scored(source, label, *score)
         };
         scores.iter().map(row).collect()
     }

@@ -112,24 +112,11 @@ pub fn diagrams(sections: &[Section], pack: &Pack) -> Vec<Diagram> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::eval::{Attack, Distortion, Label};
-    use scan::Verdict;
+    use crate::eval::{Attack, Label};
 
     /// A text's row.
     pub(super) fn row(label: Label, score: f64) -> Row {
-        Row {
-            id: format!("{score}"),
-            source: "essays".to_owned(),
-            generator: None,
-            style: None,
-            genre: None,
-            label,
-            distortion: Distortion::None,
-            attack: Attack::None,
-            words: Some(120),
-            score: Some(score),
-            verdict: (score >= 0.9).then_some(Verdict::AiGenerated),
-        }
+        Row { id: format!("{score}"), ..Row::scored("essays", label, score) }
     }
 
     fn pack() -> Pack {
