@@ -39,8 +39,9 @@ def parts(request, jobs, parked):
     compute = request * API_GB + sum(jobs) * INFERENCE_GB + 2 * SMALL_SECONDS * SMALL_GB
     return {
         "Lambda": compute * LAMBDA_GB_SECOND + (1 + queued + 1) * LAMBDA_REQUEST,
-        # Rate, quota; a scan of two units, created, recorded for each stage, ended in a transaction, which is double.
-        "DynamoDB": (2 + 2 + 2 * len(jobs) + 4) * DYNAMODB_WRITE + (1.5 + looks) * DYNAMODB_READ,
+        # Rate; a scan of two units and its audit entry, charged and stored in a transaction, which is double; recorded for
+        # each stage; ended with an audit entry in a transaction. Key, account and quota are read.
+        "DynamoDB": (1 + 2 * (2 + 1 + 1) + 2 * len(jobs) + 2 * (2 + 1)) * DYNAMODB_WRITE + (3 + looks) * DYNAMODB_READ,
         "SQS": 3 * queued * SQS_REQUEST,
         "other": HTTP_REQUEST + EVENT + LOG_BYTES / 2**30 * LOG_GB + (S3_PUT + S3_GET if parked else 0),
     }

@@ -171,7 +171,7 @@ async fn every_scan_ends_once_is_charged_once_and_is_told_of() {
         join_all((0..20).map(async |_: u32| {
             let text = DetectRequest::Text(Text::parse(texts::MODEL.to_owned()).unwrap());
             // A request that throttling defeats is refused, and costs nothing.
-            if let Ok(done) = detect.begin(&account, text, Arrival::now(Source::Api)).await {
+            if let Ok(done) = detect.begin(&account, text, Arrival::now(Source::Api), None).await {
                 begun.lock().unwrap().push(done.scan.id);
             }
         }))

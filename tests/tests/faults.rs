@@ -32,7 +32,7 @@ async fn a_worker_killed_in_the_middle_of_a_job_is_replaced_and_the_scan_ends_on
     let (detect, account) = (stack.detect(), stack.account("steady", Plan::Pro).await);
     // Long enough that the worker is in the middle of it when it dies.
     let long = DetectRequest::Text(Text::parse(texts::MODEL.repeat(20)).unwrap());
-    let begun = detect.begin(&account, long, Arrival::now(Source::Api)).await.unwrap();
+    let begun = detect.begin(&account, long, Arrival::now(Source::Api), None).await.unwrap();
     let id = begun.scan.id;
 
     let first = stack.function("inference").await;
@@ -57,7 +57,7 @@ async fn a_worker_killed_in_the_middle_of_a_job_is_replaced_and_the_scan_ends_on
 async fn a_job_delivered_twice_and_a_late_outcome_change_nothing() {
     let stack = Stack::start(&packs::compact(), Duration::from_secs(60)).await;
     let (detect, account) = (stack.detect(), stack.account("twice", Plan::Pro).await);
-    let id = detect.begin(&account, text(), Arrival::now(Source::Api)).await.unwrap().scan.id;
+    let id = detect.begin(&account, text(), Arrival::now(Source::Api), None).await.unwrap().scan.id;
     let worker = stack.function("inference").await;
     for stage in [Stage::Roberta, Stage::Binoculars] {
         let event = stack.receive(stage).await.unwrap();
@@ -78,7 +78,7 @@ async fn of_many_concurrent_finalisers_one_writes_and_all_see_the_same_end() {
     let folder = data();
     let stack = Stack::start(&packs::compact_without(folder.path(), "nothing"), Duration::from_secs(60)).await;
     let (detect, account) = (stack.detect(), stack.account("race", Plan::Free).await);
-    let scan = detect.begin(&account, text(), Arrival::now(Source::Api)).await.unwrap().scan;
+    let scan = detect.begin(&account, text(), Arrival::now(Source::Api), None).await.unwrap().scan;
     let recorder = stack.recorder();
     let ends = futures::future::join_all((0..16).map(|_| recorder.finalise(scan.clone()))).await;
     let ends: Vec<_> = ends.into_iter().map(|end| end.unwrap().unwrap().state).collect();
@@ -92,8 +92,11 @@ async fn a_scan_in_which_every_stage_fails_is_refunded_once() {
     let stack = Stack::start(&pack, Duration::from_secs(60)).await;
     let (detect, account) = (stack.detect(), stack.account("unlucky", Plan::Free).await);
     let now = OffsetDateTime::now_utc();
-    let scan =
-        detect.begin(&account, text(), Arrival { received_at: now, ..Arrival::now(Source::Api) }).await.unwrap().scan;
+    let scan = detect
+        .begin(&account, text(), Arrival { received_at: now, ..Arrival::now(Source::Api) }, None)
+        .await
+        .unwrap()
+        .scan;
     assert_eq!(stack.usage().used(&account.id, now).await.unwrap(), 1);
     let broken = Outcome::Failed(Failure::Broken);
     for _ in 0..2 {
@@ -157,7 +160,7 @@ async fn a_text_too_big_for_a_message_is_parked_and_still_scanned() {
     let stack = Stack::start(&packs::compact(), Duration::from_secs(60)).await;
     let (detect, account) = (stack.detect(), stack.account("verbose", Plan::Pro).await);
     let big = DetectRequest::Text(Text::parse("漢字かな交じり文。".repeat(11_000)).unwrap());
-    let id = detect.begin(&account, big, Arrival::now(Source::Api)).await.unwrap().scan.id;
+    let id = detect.begin(&account, big, Arrival::now(Source::Api), None).await.unwrap().scan.id;
     let event = stack.receive(Stage::Roberta).await.unwrap();
     let parsed: SqsEvent = serde_json::from_value(event.clone()).unwrap();
     assert!(parsed.records[0].body.as_ref().unwrap().contains("parked"));

@@ -26,7 +26,7 @@ async fn a_scan_that_nobody_works_on_or_asks_for_ends_at_its_deadline_once() {
     let stack = Stack::start(&packs::waiting(folder.path()), Duration::from_secs(60)).await;
     let settings = DetectSettings { deadline: Duration::from_secs(1), ..DetectSettings::default() };
     let (detect, account) = (stack.detect_with(settings), stack.account("patient", Plan::Pro).await);
-    let scan = detect.begin(&account, text(), Arrival::now(Source::Api)).await.unwrap().scan;
+    let scan = detect.begin(&account, text(), Arrival::now(Source::Api), None).await.unwrap().scan;
     assert!(!scan.is_final());
 
     let finalize = stack.function("finalize").await;
@@ -48,7 +48,7 @@ async fn a_deadline_that_has_not_passed_is_looked_at_again_and_one_of_nothing_is
     let folder = data();
     let stack = Stack::start(&packs::waiting(folder.path()), Duration::from_secs(60)).await;
     let (detect, account) = (stack.detect(), stack.account("early", Plan::Pro).await);
-    let scan = detect.begin(&account, text(), Arrival::now(Source::Api)).await.unwrap().scan;
+    let scan = detect.begin(&account, text(), Arrival::now(Source::Api), None).await.unwrap().scan;
     let finalize = stack.function("finalize").await;
     let early = finalize.invoke(message(&json!({"account": "early", "scan": scan.id}))).await;
     assert_eq!(early["batchItemFailures"].as_array().unwrap().len(), 1);
@@ -63,7 +63,7 @@ async fn a_stage_job_among_the_dead_letters_ends_its_scan_without_that_stage() {
     let folder = data();
     let stack = Stack::start(&packs::waiting(folder.path()), Duration::from_secs(60)).await;
     let (detect, account) = (stack.detect(), stack.account("unlucky", Plan::Pro).await);
-    let scan = detect.begin(&account, text(), Arrival::now(Source::Api)).await.unwrap().scan;
+    let scan = detect.begin(&account, text(), Arrival::now(Source::Api), None).await.unwrap().scan;
     let finalize = stack.function("finalize").await;
     let content = json!({"inline": {"text": texts::MODEL}});
     let job = json!({"account": "unlucky", "scan": scan.id, "stage": "roberta", "content": content});

@@ -5,8 +5,9 @@ use cloud::{Clients, Filter};
 use end_to_end::product::{answer, data, events};
 use end_to_end::{Product, Stack, event, packs, pictures, texts};
 use image::ImageFormat;
-use scan::{AccountId, ErrorCode, Plan, Scan, Source, State};
+use scan::{AccountId, ErrorCode, Plan, Scan, Source, State, Text};
 use serde_json::{Value, json};
+use service::{Arrival, DetectRequest};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use time::OffsetDateTime;
@@ -85,7 +86,11 @@ async fn what_is_over_the_quota_is_a_failed_scan_too_and_the_quota_stays_exact()
     let stack = Stack::start(&packs::inline(folder.path()), Duration::from_secs(60)).await;
     let account = stack.account("acme", Plan::Free).await;
     let now = OffsetDateTime::now_utc();
-    stack.usage().reserve(&account.id, account.monthly_quota(), 49, now).await.unwrap();
+    let detect = stack.detect();
+    let text = || DetectRequest::Text(Text::parse(texts::HUMAN.to_owned()).unwrap());
+    for _ in 0..49 {
+        detect.begin(&account, text(), Arrival::now(Source::Api), None).await.unwrap();
+    }
     let intake = stack.function("intake").await;
     let mut batch = event("intake-moderation.json");
     let sample = batch["Records"][0].clone();
@@ -100,7 +105,7 @@ async fn what_is_over_the_quota_is_a_failed_scan_too_and_the_quota_stays_exact()
     assert_eq!(intake.invoke(batch).await, json!({"batchItemFailures": []}));
     let found = scans(&stack, &account.id).await;
     let refused = found.iter().filter(|scan| reason(scan) == Some(ErrorCode::QuotaExceeded)).count();
-    assert_eq!((found.len(), refused), (3, 2));
+    assert_eq!((found.len(), refused), (49 + 3, 2));
     assert_eq!(stack.usage().used(&account.id, now).await.unwrap(), 50);
 }
 

@@ -116,7 +116,7 @@ async fn a_function_streams_its_pack_from_a_bucket_and_loads_the_stages_that_it_
     let variables = [("PACK_SOURCE", "s3://packs/compact/1".to_owned()), ("STAGES", "classifier".to_owned())];
     let inference = stack.function_with("inference", &variables).await;
     let request = DetectRequest::Image(ImageSource::file(pictures::photo(320, 240, 1)).unwrap());
-    let begun = stack.detect().begin(&account, request, Arrival::now(Source::Api)).await.unwrap();
+    let begun = stack.detect().begin(&account, request, Arrival::now(Source::Api), None).await.unwrap();
     let job = stack.receive(Stage::Classifier).await.unwrap();
     assert_eq!(inference.invoke(job).await, json!({"batchItemFailures": []}));
     let ended = stack.scans().get(&account.id, begun.scan.id).await.unwrap().unwrap();

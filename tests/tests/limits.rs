@@ -17,11 +17,10 @@ async fn of_64_concurrent_scans_against_a_quota_of_50_exactly_50_pass() {
     let (detect, account) = (stack.detect(), stack.account("crowd", Plan::Free).await);
     let request = DetectRequest::Text(Text::parse(texts::HUMAN.to_owned()).unwrap());
     let now = OffsetDateTime::now_utc();
-    let answers =
-        join_all((0..64).map(|_| {
-            detect.begin(&account, request.clone(), Arrival { received_at: now, ..Arrival::now(Source::Api) })
-        }))
-        .await;
+    let answers = join_all((0..64).map(|_| {
+        detect.begin(&account, request.clone(), Arrival { received_at: now, ..Arrival::now(Source::Api) }, None)
+    }))
+    .await;
     let passed = answers.iter().filter(|answer| answer.is_ok()).count();
     let refused = answers.iter().filter(|a| matches!(a, Err(ServiceError::QuotaExceeded(q)) if q.used == 50)).count();
     assert_eq!((passed, refused), (50, 14));

@@ -97,7 +97,7 @@ async fn the_publish_function_puts_events_on_the_bus_and_names_the_record_that_f
         [("AWS_ENDPOINT_URL_EVENTBRIDGE", format!("http://{}", bus.address)), ("EVENT_BUS", "truthlens".to_owned())];
     let publish = stack.function_with("publish", &variables).await;
     let text = DetectRequest::Text(Text::parse(texts::HUMAN.to_owned()).unwrap());
-    let scan = stack.detect().begin(&account, text, Arrival::now(Source::Api)).await.unwrap().scan;
+    let scan = stack.detect().begin(&account, text, Arrival::now(Source::Api), None).await.unwrap().scan;
     let event = stack.changes().await.remove(0);
 
     let failed = publish.invoke(event.clone()).await;

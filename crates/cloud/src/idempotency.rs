@@ -3,6 +3,7 @@
 
 use crate::{CloudError, Permission};
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue as Value, Put, ReturnValuesOnConditionCheckFailure};
 use scan::{AccountId, ErrorCode, ScanId};
@@ -72,8 +73,8 @@ pub enum BatchItem {
 /// What is known of a key.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Claim {
-    /// Nothing: the request is the first with it, and nobody else will be until it completes or releases the key.
-    First,
+    /// Nothing: the request is the first with it, and nobody else will be until it settles or releases the key.
+    First(Claimed),
     /// The first request with it is still under way.
     InFlight,
     /// It belongs to another request.
@@ -82,7 +83,30 @@ pub enum Claim {
     Answered(Answer),
 }
 
-#[derive(Serialize, Deserialize)]
+/// A key that a request under way has claimed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claimed {
+    table: String,
+    item: Item,
+}
+
+impl Claimed {
+    /// Settles the key with what the request came to, alone or as part of a transaction: its condition refuses it when the
+    /// claim was lost, because the request took so long that it counted as dead.
+    pub fn settle(&self, answer: Answer) -> Result<Put, CloudError> {
+        let item = Item { answer: Some(answer), ..self.item.clone() };
+        Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(serde_dynamo::to_item(item)?))
+            .condition_expression("#until = :until AND attribute_not_exists(answer)")
+            .expression_attribute_names("#until", "until")
+            .expression_attribute_values(":until", Value::N(self.item.until.to_string()))
+            .build()
+            .map_err(CloudError::of("settle idempotency key"))
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Item {
     pk: AccountId,
     sk: String,
@@ -110,11 +134,12 @@ impl Idempotency {
         request: &str,
         now: OffsetDateTime,
     ) -> Result<Claim, CloudError> {
+        let item = item(account, key, request, None, now);
         let put = self
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(serde_dynamo::to_item(item(account, key, request, None, now))?))
+            .set_item(Some(serde_dynamo::to_item(&item)?))
             .condition_expression(
                 "attribute_not_exists(pk) OR expires_at < :now OR (attribute_not_exists(answer) AND #until < :now)",
             )
@@ -122,7 +147,7 @@ impl Idempotency {
             .expression_attribute_values(":now", Value::N(now.unix_timestamp().to_string()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let error = match put.send().await {
-            Ok(_) => return Ok(Claim::First),
+            Ok(_) => return Ok(Claim::First(Claimed { table: self.table.clone(), item })),
             Err(error) => error,
         };
         match error.as_service_error() {
@@ -173,29 +198,43 @@ impl Idempotency {
         }
     }
 
-    /// Remembers what the request that claimed the key came to.
-    pub async fn complete(
-        &self,
-        account: &AccountId,
-        key: &str,
-        request: &str,
-        answer: Answer,
-        now: OffsetDateTime,
-    ) -> Result<(), CloudError> {
-        let item = serde_dynamo::to_item(item(account, key, request, Some(answer), now))?;
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        put.send().await.map(drop).map_err(CloudError::of("complete idempotency key"))
+    /// Remembers what the request that claimed a key came to. A claim that was lost settles nothing.
+    pub async fn complete(&self, claimed: &Claimed, answer: Answer) -> Result<(), CloudError> {
+        let put = claimed.settle(answer)?;
+        let put = self
+            .client
+            .put_item()
+            .table_name(put.table_name)
+            .set_item(Some(put.item))
+            .set_condition_expression(put.condition_expression)
+            .set_expression_attribute_names(put.expression_attribute_names)
+            .set_expression_attribute_values(put.expression_attribute_values);
+        match put.send().await {
+            Err(e) if !e.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
+                Err(CloudError::of("complete idempotency key")(e))
+            }
+            _ => Ok(()),
+        }
     }
 
-    /// Forgets a key whose request was refused: nothing happened, so it may be tried again.
-    pub async fn release(&self, account: &AccountId, key: &str) -> Result<(), CloudError> {
+    /// Forgets a key whose request was refused, so that it may be tried again; unless it has come to something after all,
+    /// as when only the answer to the write was lost.
+    pub async fn release(&self, claimed: &Claimed) -> Result<(), CloudError> {
         let delete = self
             .client
             .delete_item()
             .table_name(&self.table)
-            .key("pk", Value::S(account.to_string()))
-            .key("sk", Value::S(key.to_owned()));
-        delete.send().await.map(drop).map_err(CloudError::of("release idempotency key"))
+            .key("pk", Value::S(claimed.item.pk.to_string()))
+            .key("sk", Value::S(claimed.item.sk.clone()))
+            .condition_expression("#until = :until AND attribute_not_exists(answer)")
+            .expression_attribute_names("#until", "until")
+            .expression_attribute_values(":until", Value::N(claimed.item.until.to_string()));
+        match delete.send().await {
+            Err(e) if !e.as_service_error().is_some_and(DeleteItemError::is_conditional_check_failed_exception) => {
+                Err(CloudError::of("release idempotency key")(e))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

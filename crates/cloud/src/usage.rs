@@ -1,13 +1,12 @@
-//! The usage table: quota and rate counters, each changed by one conditional `ADD`.
+//! The usage table: quota and rate counters, each changed by a conditional `ADD`; a month's in the transaction that makes
+//! or ends the scan, so that what is charged is what there is.
 //!
 //! `pk = <account id>`, `sk = month#2026-11` counts scans of a month (UTC) in `used` and of its days in `day_01` to
 //! `day_31`; `sk = rate#detect#<minute>` counts requests of one clock minute and expires by TTL.
 
 use crate::CloudError;
-use crate::conflict::retried;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue as Value, ReturnValue, Update};
@@ -49,17 +48,27 @@ pub struct RateUse {
     pub reset_seconds: u64,
 }
 
-/// The state of a monthly quota after scans were reserved or refused.
+/// How much of a monthly quota is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuotaUse {
-    /// Whether the scans are within the quota. If not, none of them was reserved.
-    pub allowed: bool,
     /// Scans a month; `None` is unlimited.
     pub limit: Option<u64>,
-    /// Scans used this month, the reserved ones included.
+    /// Scans used this month.
     pub used: u64,
     /// When the next month begins.
     pub resets_at: OffsetDateTime,
+}
+
+impl QuotaUse {
+    /// Whether so many more scans are within the quota.
+    pub fn has_room(&self, scans: u64) -> bool {
+        self.limit.is_none_or(|limit| self.used.saturating_add(scans) <= limit)
+    }
+
+    /// The quota after so many more scans.
+    pub fn and(self, scans: u64) -> Self {
+        Self { used: self.used + scans, ..self }
+    }
 }
 
 /// What an account scanned in one month (UTC).
@@ -123,7 +132,7 @@ impl Usage {
             .expression_attribute_values(":limit", number(limit.per_minute))
             .expression_attribute_values(":expires", Value::N(expires.to_string()))
             .return_values(ReturnValue::AllNew);
-        let count = counted(update.send().await, "count", "count request")?;
+        let count = counted(update.send().await)?;
         Ok(RateUse {
             allowed: count.is_some(),
             limit: limit.per_minute,
@@ -132,33 +141,14 @@ impl Usage {
         })
     }
 
-    /// Reserves `scans` of this month's quota of `limit` (`None` is unlimited), all or none.
-    pub async fn reserve(
+    /// How much of a month of `limit` scans (`None` is unlimited) is used.
+    pub async fn quota(
         &self,
         account: &AccountId,
         limit: Option<u64>,
-        scans: u64,
         now: OffsetDateTime,
     ) -> Result<QuotaUse, CloudError> {
-        let used = match self.charge(account, limit, scans, now)? {
-            Some(charge) => {
-                let update = self.alone(charge).return_values(ReturnValue::AllNew);
-                counted(retried(|| update.clone().send()).await, "used", "reserve quota")?
-            }
-            None => None,
-        };
-        let resets_at = next_month(now);
-        match used {
-            Some(used) => Ok(QuotaUse { allowed: true, limit, used, resets_at }),
-            None => Ok(QuotaUse { allowed: false, limit, used: self.used(account, now).await?, resets_at }),
-        }
-    }
-
-    /// Gives back `scans` that were reserved at `reserved_at` and did not become a finished scan.
-    pub async fn refund(&self, account: &AccountId, scans: u64, reserved_at: OffsetDateTime) -> Result<(), CloudError> {
-        let update = self.alone(self.refunding(account, scans, reserved_at)?);
-        retried(|| update.clone().send()).await.map_err(CloudError::of("refund quota"))?;
-        Ok(())
+        Ok(QuotaUse { limit, used: self.used(account, now).await?, resets_at: next_month(now) })
     }
 
     /// Scans used in the month of `now`.
@@ -189,34 +179,28 @@ impl Usage {
         found.iter().map(MonthUse::read).collect()
     }
 
-    /// The charge of `scans`, alone or as part of a transaction: its condition refuses it when the quota of `limit` has
-    /// no room for them. `None` where it never has. See [`crate::Scans::admit`].
+    /// The charge of a scan, as part of a transaction: its condition refuses it when the quota of `limit` is used up. `None`
+    /// where there is none to use. See [`crate::Scans::admit`].
     pub(crate) fn charge(
         &self,
         account: &AccountId,
         limit: Option<u64>,
-        scans: u64,
         now: OffsetDateTime,
     ) -> Result<Option<Update>, CloudError> {
-        let mut update = self.count(account, now, number(scans));
+        let mut update = self.count(account, now, number(1));
         if let Some(limit) = limit {
-            let Some(room) = limit.checked_sub(scans) else { return Ok(None) };
+            let Some(room) = limit.checked_sub(1) else { return Ok(None) };
             update = update
                 .condition_expression("attribute_not_exists(used) OR used <= :room")
                 .expression_attribute_values(":room", number(room));
         }
-        update.build().map(Some).map_err(CloudError::of("reserve quota"))
+        update.build().map(Some).map_err(CloudError::of("charge scan"))
     }
 
-    /// The refund of `scans`, alone or as part of a transaction; see [`crate::Scans::finalise`].
-    pub(crate) fn refunding(
-        &self,
-        account: &AccountId,
-        scans: u64,
-        reserved_at: OffsetDateTime,
-    ) -> Result<Update, CloudError> {
-        let update = self.count(account, reserved_at, Value::N(format!("-{scans}")));
-        update.build().map_err(CloudError::of("refund quota"))
+    /// The refund of a scan that was charged at `charged_at`, as part of a transaction; see [`crate::Scans::finalise`].
+    pub(crate) fn refund(&self, account: &AccountId, charged_at: OffsetDateTime) -> Result<Update, CloudError> {
+        let update = self.count(account, charged_at, Value::N("-1".to_owned()));
+        update.build().map_err(CloudError::of("refund scan"))
     }
 
     /// Counts scans for the month and for its day: whatever changes one changes the other.
@@ -229,33 +213,17 @@ impl Usage {
             .expression_attribute_names("#day", day_attribute(at))
             .expression_attribute_values(":scans", scans)
     }
-
-    /// A part of a transaction as a write of its own.
-    fn alone(&self, update: Update) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(update.table_name)
-            .set_key(Some(update.key))
-            .update_expression(update.update_expression)
-            .set_condition_expression(update.condition_expression)
-            .set_expression_attribute_names(update.expression_attribute_names)
-            .set_expression_attribute_values(update.expression_attribute_values)
-    }
 }
 
-/// The new value of a counter; `None` when the condition refused the update.
-fn counted(
-    result: Result<UpdateItemOutput, SdkError<UpdateItemError>>,
-    attribute: &str,
-    operation: &'static str,
-) -> Result<Option<u64>, CloudError> {
+/// The new value of the counter `count`; `None` when the condition refused the update.
+fn counted(result: Result<UpdateItemOutput, SdkError<UpdateItemError>>) -> Result<Option<u64>, CloudError> {
     match result {
         Ok(output) => {
-            let value = output.attributes.as_ref().and_then(|item| item.get(attribute));
+            let value = output.attributes.as_ref().and_then(|item| item.get("count"));
             value.map_or(Ok(0), read_number).map(Some)
         }
         Err(e) if e.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) => Ok(None),
-        Err(e) => Err(CloudError::of(operation)(e)),
+        Err(e) => Err(CloudError::of("count request")(e)),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Many contents in one request: charged together before any work, scanned side by side, each with its own end.
+//! Many contents in one request: refused as a whole where the quota has no room for all, then charged and scanned side by
+//! side, each with its own end.
 
 use crate::{Arrival, Detect, DetectRequest, ServiceError, json};
 use cloud::QuotaUse;
@@ -22,7 +23,7 @@ pub struct BatchRequest(Vec<Result<DetectRequest, ServiceError>>);
 pub struct BatchBegun {
     /// Each item's scan, which may be final already, or why it has none; in the order of the request.
     pub items: Vec<Result<Scan, ServiceError>>,
-    /// The account's quota, the batch's scans included and its refused items not.
+    /// The account's quota when the batch came, and its scans; its refused items cost nothing.
     pub quota: QuotaUse,
 }
 
@@ -45,21 +46,18 @@ impl BatchRequest {
 }
 
 impl Detect {
-    /// Charges a batch, all of it or nothing, and starts its scans. Items that are refused are given back.
+    /// Starts a batch's scans, unless the quota has no room for all its items. Where others use it up meanwhile, the items
+    /// that came too late are refused.
     pub async fn begin_batch(
         &self,
         account: &Account,
         BatchRequest(items): BatchRequest,
         arrival: Arrival,
     ) -> Result<BatchBegun, ServiceError> {
-        let mut quota = self.reserve(account, items.len() as u64, arrival.received_at).await?;
+        let quota = self.room(account, items.len() as u64, arrival.received_at).await?;
         let start = async |item: Result<DetectRequest, ServiceError>| self.start(account, item?, arrival.clone()).await;
         let items: Vec<_> = stream::iter(items).map(start).buffered(WORKERS).collect().await;
-        let refused = items.iter().filter(|item| item.is_err()).count() as u64;
-        if refused > 0 {
-            self.refund(account, refused, arrival.received_at).await?;
-            quota.used = quota.used.saturating_sub(refused);
-        }
+        let quota = quota.and(items.iter().filter(|item| item.is_ok()).count() as u64);
         Ok(BatchBegun { items, quota })
     }
 

@@ -3,7 +3,8 @@
 use crate::examine::{self, Examined};
 use crate::{Arrival, DetectRequest, Recorder, ServiceError, Sources};
 use cloud::{
-    Clients, CloudError, Deadline, Deadlines, Jobs, Names, Parking, QuotaUse, RateLimit, RateUse, Scans, Uploads, Usage,
+    Admitted, Answer, Claimed, Clients, CloudError, Deadline, Deadlines, Jobs, Names, Parking, QuotaUse, RateLimit,
+    RateUse, Scans, Uploads, Usage,
 };
 use detectors::image::Limits;
 use fetch::Fetcher;
@@ -93,7 +94,7 @@ pub struct Detect {
 pub struct Begun {
     /// The scan.
     pub scan: Scan,
-    /// The account's quota, this scan included.
+    /// The account's quota when the scan was asked for, and this scan.
     pub quota: QuotaUse,
 }
 
@@ -124,47 +125,34 @@ impl Detect {
         if rate.allowed { Ok(rate) } else { Err(ServiceError::RateLimited(rate)) }
     }
 
-    /// Charges and starts a scan. If it cannot be started, nothing stays charged.
+    /// Charges and starts a scan, and settles what claims it with it. An error means that there is none and that nothing was
+    /// charged.
     pub async fn begin(
         &self,
         account: &Account,
         request: DetectRequest,
         arrival: Arrival,
+        claimed: Option<Claimed>,
     ) -> Result<Begun, ServiceError> {
-        let received_at = arrival.received_at;
-        let examined = self.examine(account, request, received_at).await?;
-        let quota = self.reserve(account, 1, received_at).await?;
-        match self.launch(account, examined, arrival).await {
-            Ok(scan) => Ok(Begun { scan, quota }),
-            Err(error) => {
-                self.refund(account, 1, received_at).await?;
-                Err(error)
-            }
-        }
+        let examine = self.examine(account, request, arrival.received_at);
+        let (examined, quota) = tokio::join!(examine, self.room(account, 1, arrival.received_at));
+        let (examined, quota) = (examined?, quota?);
+        let scan = self.launch(account, examined, arrival, claimed).await?;
+        Ok(Begun { scan, quota: quota.and(1) })
     }
 
-    /// Reserves so many scans, all or none.
-    pub(crate) async fn reserve(
+    /// The account's quota, if it has room for so many scans more. Others may take it before they are charged.
+    pub(crate) async fn room(
         &self,
         account: &Account,
         scans: u64,
         received_at: OffsetDateTime,
     ) -> Result<QuotaUse, ServiceError> {
-        let quota = self.usage.reserve(&account.id, account.monthly_quota(), scans, received_at).await?;
-        if quota.allowed { Ok(quota) } else { Err(ServiceError::QuotaExceeded(quota)) }
+        let quota = self.usage.quota(&account.id, account.monthly_quota(), received_at).await?;
+        if quota.has_room(scans) { Ok(quota) } else { Err(ServiceError::QuotaExceeded(quota)) }
     }
 
-    /// Gives back scans that were reserved at `received_at` and not started.
-    pub(crate) async fn refund(
-        &self,
-        account: &Account,
-        scans: u64,
-        received_at: OffsetDateTime,
-    ) -> Result<(), ServiceError> {
-        Ok(self.usage.refund(&account.id, scans, received_at).await?)
-    }
-
-    /// Starts a scan that has been paid for. An error means that there is none.
+    /// Charges and starts an item of a batch.
     pub(crate) async fn start(
         &self,
         account: &Account,
@@ -172,7 +160,7 @@ impl Detect {
         arrival: Arrival,
     ) -> Result<Scan, ServiceError> {
         let examined = self.examine(account, request, arrival.received_at).await?;
-        self.launch(account, examined, arrival).await
+        self.launch(account, examined, arrival, None).await
     }
 
     async fn launch(
@@ -180,10 +168,20 @@ impl Detect {
         account: &Account,
         Examined { scan, content, .. }: Examined,
         arrival: Arrival,
+        claimed: Option<Claimed>,
     ) -> Result<Scan, ServiceError> {
-        let expires_at = arrival.received_at + account.plan.retention();
+        let received_at = arrival.received_at;
         let scan = self.prepare(account, scan, arrival).await?;
-        self.scans.create(&scan, expires_at).await?;
+        let claim = claimed.map(|claimed| claimed.settle(Answer::Scan(scan.id))).transpose()?;
+        let (expires_at, quota) = (received_at + account.plan.retention(), account.monthly_quota());
+        match self.scans.admit(&scan, expires_at, claim, quota).await? {
+            Admitted::Now => {}
+            Admitted::Before => return Err(ServiceError::IdempotencyInFlight),
+            Admitted::OverQuota => {
+                let quota = self.usage.quota(&account.id, quota, received_at).await?;
+                return Err(ServiceError::QuotaExceeded(quota));
+            }
+        }
         telemetry::operation(scan.trace, Some(scan.id))
             .in_scope(|| tracing::info!(account = %scan.account, modality = %scan.modality, "accepted"));
         Ok(self.send_off(scan, content.as_ref()).await)

@@ -178,7 +178,7 @@ impl Intake {
         now: OffsetDateTime,
     ) -> Result<Admitted, CloudError> {
         let claim = self.events.claim_of_event(&account.id, event, scan.id, now)?;
-        self.scans.admit(scan, now + account.plan.retention(), claim, account.monthly_quota()).await
+        self.scans.admit(scan, now + account.plan.retention(), Some(claim), account.monthly_quota()).await
     }
 
     async fn refuse(

@@ -4,7 +4,7 @@
 //! (draft-ietf-httpapi-idempotency-key-header) and gets the first answer, at no further charge.
 
 use crate::ServiceError;
-use cloud::{Answer, Claim, Idempotency};
+use cloud::{Answer, Claim, Claimed, Idempotency};
 use scan::AccountId;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
@@ -59,30 +59,32 @@ impl Once {
     }
 
     /// Does the work of a request, unless one with the same key has been done. A refused request did nothing, so its
-    /// key may be used again. Without a key, everything is done.
+    /// key may be used again. Without a key, everything is done. The work is handed the claim of the key, which it may settle
+    /// itself, in the transaction that does it; what `answer` gives otherwise is remembered when it is done.
     ///
     /// # Errors
     /// Those of the work; [`ServiceError::IdempotencyInFlight`] while the first request is under way;
     /// [`ServiceError::IdempotencyMismatch`] for a request that is not the first one's.
-    pub async fn run<T>(
+    pub async fn run<T, F: Future<Output = Result<T, ServiceError>>>(
         &self,
         account: &AccountId,
         key: Option<IdempotencyKey>,
         Fingerprint(request): Fingerprint,
-        work: impl Future<Output = Result<T, ServiceError>>,
-        answer: impl FnOnce(&T) -> Answer,
+        work: impl FnOnce(Option<Claimed>) -> F,
+        answer: impl FnOnce(&T) -> Option<Answer>,
     ) -> Result<Done<T>, ServiceError> {
-        let Some(IdempotencyKey(key)) = key else { return work.await.map(Done::Now) };
-        match self.keys.claim(account, &key, &request, OffsetDateTime::now_utc()).await? {
-            Claim::First => {}
+        let Some(IdempotencyKey(key)) = key else { return work(None).await.map(Done::Now) };
+        let claimed = match self.keys.claim(account, &key, &request, OffsetDateTime::now_utc()).await? {
+            Claim::First(claimed) => claimed,
             Claim::Answered(answer) => return Ok(Done::Before(answer)),
             Claim::InFlight => return Err(ServiceError::IdempotencyInFlight),
             Claim::Mismatch => return Err(ServiceError::IdempotencyMismatch),
-        }
-        let done = work.await;
-        let kept = match &done {
-            Ok(done) => self.keys.complete(account, &key, &request, answer(done), OffsetDateTime::now_utc()).await,
-            Err(_) => self.keys.release(account, &key).await,
+        };
+        let done = work(Some(claimed.clone())).await;
+        let kept = match done.as_ref().map(answer) {
+            Ok(Some(answer)) => self.keys.complete(&claimed, answer).await,
+            Ok(None) => Ok(()),
+            Err(_) => self.keys.release(&claimed).await,
         };
         if let Err(error) = kept {
             // What was done is done; only a repetition would be told to wait, for a minute.

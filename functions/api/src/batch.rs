@@ -98,12 +98,12 @@ async fn begin(
     body: &[u8],
 ) -> Result<(Vec<Item>, Option<QuotaUse>), ServiceError> {
     let arrival = Arrival::now(Source::Batch).traced(trace);
-    let work = async {
+    let work = async |_| {
         let request = BatchRequest::parse(body)?;
         let BatchBegun { items, quota } = app.detect.begin_batch(account, request, arrival).await?;
         Ok((items.into_iter().map(|item| item.map_err(ItemError::from)).collect::<Vec<_>>(), quota))
     };
-    let answer = |(items, _): &(Vec<Item>, QuotaUse)| Answer::Batch(items.iter().map(remembered).collect());
+    let answer = |(items, _): &(Vec<Item>, QuotaUse)| Some(Answer::Batch(items.iter().map(remembered).collect()));
     match app.once.run(&account.id, key, Fingerprint::of("/v1/detect/batch", body), work, answer).await? {
         Done::Now((items, quota)) => Ok((items, Some(quota))),
         Done::Before(Answer::Batch(items)) => Ok((recalled(app, account, items).await?, None)),

@@ -69,8 +69,9 @@ async fn begin(
     body: &[u8],
 ) -> Result<Scanned, ServiceError> {
     let arrival = Arrival::now(Source::Api).traced(trace);
-    let work = async { app.detect.begin(account, DetectRequest::parse(body)?, arrival).await };
-    let answer = |begun: &Begun| Answer::Scan(begun.scan.id);
+    let work = async |claimed| app.detect.begin(account, DetectRequest::parse(body)?, arrival, claimed).await;
+    // The key is settled in the transaction that charges and stores the scan.
+    let answer = |_: &Begun| None;
     match app.once.run(&account.id, key, Fingerprint::of("/v1/detect", body), work, answer).await? {
         Done::Now(Begun { scan, quota }) => Ok(Scanned { scan, quota: Some(quota) }),
         Done::Before(Answer::Scan(id)) => Ok(Scanned { scan: app.detect.look(&account.id, id).await?, quota: None }),
@@ -120,7 +121,7 @@ pub async fn legacy(
     let work = async {
         let request = DetectRequest::Image(form?.0);
         let arrival = Arrival::now(Source::Legacy).traced(trace);
-        let Begun { scan, quota } = app.detect.begin(&account, request, arrival).await?;
+        let Begun { scan, quota } = app.detect.begin(&account, request, arrival, None).await?;
         let scan = app.detect.wait(scan, app.wait_budget).await?;
         let legacy = LegacyAnswer::new(&scan);
         Ok(describe(&Scanned { scan, quota: Some(quota) }, &legacy, false))

@@ -50,8 +50,8 @@ pub async fn create(
 ) -> Response {
     let work = async {
         let (wishes, LimitedBody(body)) = (wishes?, body?);
-        let permit = async { app.upload.permit(&account, &UploadRequest::parse(&body)?).await };
-        let remembered = |permission: &Permission| Answer::Upload(permission.clone());
+        let permit = async |_| app.upload.permit(&account, &UploadRequest::parse(&body)?).await;
+        let remembered = |permission: &Permission| Some(Answer::Upload(permission.clone()));
         let fingerprint = Fingerprint::of("/v1/uploads", &body);
         match app.once.run(&account.id, wishes.key, fingerprint, permit, remembered).await? {
             Done::Now(permission) => Ok(describe(&permission)),

@@ -12,12 +12,12 @@ use aws_sdk_dynamodb::types::{
 use scan::{AccountId, AuditEntry, Deed, Outcome, Review, Scan, ScanId, Stage, State};
 use time::OffsetDateTime;
 
-/// What became of content that nobody waits for.
+/// What became of a new scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admitted {
     /// Its scan is stored and charged.
     Now,
-    /// It had been taken in before.
+    /// What it is claimed by is another's: it was taken in before.
     Before,
     /// The month's scans are used up. Nothing was stored.
     OverQuota,
@@ -35,34 +35,33 @@ pub enum Recorded {
 }
 
 impl Scans {
-    /// Stores a new scan, to be forgotten at `expires_at`.
-    pub async fn create(&self, scan: &Scan, expires_at: OffsetDateTime) -> Result<(), CloudError> {
-        let writes = self.creation(scan, expires_at)?;
-        self.transact(writes).await.map(drop).map_err(CloudError::of("create scan"))
-    }
-
-    /// Stores a new scan and charges it, both or neither, unless `claim` has been made before. A scan that has failed
-    /// already costs nothing.
+    /// Stores a new scan, to be forgotten at `expires_at`, makes its claim if it has one, and charges it to a month of
+    /// `quota` scans (`None` is unlimited): all or nothing, so that a process that dies leaves no half. A scan that has
+    /// failed already costs nothing.
     pub async fn admit(
         &self,
         scan: &Scan,
         expires_at: OffsetDateTime,
-        claim: Put,
+        claim: Option<Put>,
         quota: Option<u64>,
     ) -> Result<Admitted, CloudError> {
-        let mut writes = vec![TransactWriteItem::builder().put(claim).build()];
+        let (mut writes, mut refusals) = (Vec::new(), Vec::new());
+        if let Some(claim) = claim {
+            writes.push(TransactWriteItem::builder().put(claim).build());
+            refusals.push(Admitted::Before);
+        }
         if !matches!(scan.state, State::Failed { .. }) {
-            let charge = self.usage.charge(&scan.account, quota, 1, scan.created_at)?;
+            let charge = self.usage.charge(&scan.account, quota, scan.created_at)?;
             let Some(charge) = charge else { return Ok(Admitted::OverQuota) };
             writes.push(TransactWriteItem::builder().update(charge).build());
+            refusals.push(Admitted::OverQuota);
         }
         writes.extend(self.creation(scan, expires_at)?);
         match self.transact(writes).await {
             Ok(_) => Ok(Admitted::Now),
-            Err(e) => match refused_write(&e) {
-                Some(0) => Ok(Admitted::Before),
-                Some(1) => Ok(Admitted::OverQuota),
-                _ => Err(CloudError::of("admit scan")(e)),
+            Err(e) => match refused_write(&e).and_then(|write| refusals.get(write)) {
+                Some(refusal) => Ok(*refusal),
+                None => Err(CloudError::of("admit scan")(e)),
             },
         }
     }
@@ -176,7 +175,7 @@ impl Scans {
             writes.push(self.audit.entry(&scan.account, scan.id, &entry)?);
         }
         if matches!(ended.state, State::Failed { .. }) {
-            let refund = self.usage.refunding(&scan.account, 1, scan.created_at)?;
+            let refund = self.usage.refund(&scan.account, scan.created_at)?;
             writes.push(TransactWriteItem::builder().update(refund).build());
         }
         match self.transact(writes).await {
