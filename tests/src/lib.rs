@@ -1,6 +1,9 @@
 //! What the end-to-end tests share: the compiled product on a folder of its own, and packs to run it with.
 
 pub mod emf;
+pub mod ends;
+pub mod faults;
+pub mod mortal;
 pub mod packs;
 pub mod peer;
 pub mod pictures;
@@ -9,6 +12,7 @@ pub mod receiver;
 pub mod stack;
 pub mod texts;
 
+pub use mortal::Mortal;
 pub use peer::Peer;
 pub use product::Product;
 pub use receiver::Receiver;

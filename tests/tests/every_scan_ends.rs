@@ -1,79 +1,29 @@
 //! Whatever dies, comes twice or comes late: every scan ends, once, and is told of; and what was charged is what finished.
-//! Workers die at random points of their work, tables throttle, and the stream's reader dies between read and send.
+//! Here a worker dies at chosen points of its work, in this process; `killed_processes.rs` kills the compiled functions.
 
 use aws_lambda_events::event::dynamodb::Event;
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use aws_lambda_events::event::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
-use axum::Router;
-use axum::body::Bytes;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
-use cloud::{Audit, Clients, EventBus, Filter, Inbox, Scans, WebhookQueue, Webhooks};
+use cloud::{Clients, EventBus, Inbox, Scans, WebhookQueue, Webhooks};
+use end_to_end::ends::{self, Told};
+use end_to_end::faults::{Dice, throttled};
+use end_to_end::mortal::failed_at;
 use end_to_end::product::data;
 use end_to_end::{Stack, packs, texts};
 use fetch::{AddressPolicy, FetchLimits, Fetcher, Poster};
 use futures::future::join_all;
 use publish::Publisher;
-use scan::{Deed, Failure, Outcome, Plan, Probability, Scan, Source, Stage, StageJob, StageScore, Text};
+use scan::{Failure, Outcome, Plan, Probability, Source, Stage, StageJob, StageScore, Text};
 use serde_json::Value;
 use service::{Arrival, Detect, DetectRequest, DetectSettings, Finalize, Publish, Recorder, WebhookDelivery};
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use telemetry::Meter;
-use time::OffsetDateTime;
 use truthlens::embedded::Endpoints;
 use truthlens::pump::pump;
 
 const SCANS: usize = 300;
 const DEADLINE: Duration = Duration::from_secs(6);
-
-/// Numbers that look random and are the same each time.
-#[derive(Default)]
-struct Dice(AtomicU64);
-
-impl Dice {
-    /// Whether something that happens in so many per cent of cases happens now.
-    fn fall(&self, per_cent: u64) -> bool {
-        let mut x = self.0.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (x ^ (x >> 31)) % 100 < per_cent
-    }
-}
-
-/// DynamoDB, throttling one request in twenty.
-async fn throttled(endpoint: String, dice: Arc<Dice>) -> String {
-    let client = reqwest::Client::new();
-    let pass = move |headers: HeaderMap, body: Bytes| async move {
-        if dice.fall(5) {
-            let refusal = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"slow down"}"#;
-            return (StatusCode::BAD_REQUEST, [("content-type", "application/x-amz-json-1.0")], refusal)
-                .into_response();
-        }
-        let mut request = client.post(&endpoint).body(body.to_vec());
-        for name in ["x-amz-target", "content-type", "authorization", "x-amz-date"] {
-            if let Some(value) = headers.get(name) {
-                request = request.header(name, value.as_bytes());
-            }
-        }
-        let answer = request.send().await.unwrap();
-        let status = StatusCode::from_u16(answer.status().as_u16()).unwrap();
-        let passed = answer.headers().clone();
-        let mut response: Response = (status, answer.bytes().await.unwrap()).into_response();
-        for name in ["content-type", "x-amz-crc32"] {
-            if let Some(value) = passed.get(name) {
-                response.headers_mut().insert(name, value.as_bytes().try_into().unwrap());
-            }
-        }
-        response
-    };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(pass)).await });
-    url
-}
 
 /// A worker that dies at any point of its work: what it had is delivered again, or ends among the dead letters.
 async fn work(recorder: Recorder, scans: Scans, dice: Arc<Dice>, event: SqsEvent) -> SqsBatchResponse {
@@ -166,66 +116,31 @@ async fn every_scan_ends_once_is_charged_once_and_is_told_of() {
     let settings = DetectSettings { deadline: DEADLINE, ..DetectSettings::default() };
     let fetcher = Fetcher::new(AddressPolicy::public_only(), FetchLimits::default());
     let detect = Detect::new(stack.pack.clone(), &clients, &stack.names, fetcher, settings);
-    let begun = Mutex::new(Vec::new());
+    let begun = AtomicUsize::new(0);
     for _ in 0..SCANS / 20 {
         join_all((0..20).map(async |_: u32| {
             let text = DetectRequest::Text(Text::parse(texts::MODEL.to_owned()).unwrap());
             // A request that throttling defeats is refused, and costs nothing.
-            if let Ok(done) = detect.begin(&account, text, Arrival::now(Source::Api), None).await {
-                begun.lock().unwrap().push(done.scan.id);
+            if detect.begin(&account, text, Arrival::now(Source::Api), None).await.is_ok() {
+                begun.fetch_add(1, Ordering::Relaxed);
             }
         }))
         .await;
     }
-    let begun = begun.into_inner().unwrap();
-    assert!(begun.len() > SCANS * 9 / 10, "{} began", begun.len());
+    let begun = begun.into_inner();
+    assert!(begun > SCANS * 9 / 10, "{begun} began");
 
-    // Nobody asks for any of them.
-    let all = async || -> Vec<Scan> {
-        let mut found = Vec::new();
-        for page in begun.chunks(100) {
-            found.extend(stack.scans().get_many(&account.id, page).await.unwrap());
-        }
-        found
-    };
-    let patience = tokio::time::Instant::now() + DEADLINE + Duration::from_secs(60);
-    while all().await.iter().any(|scan| !scan.is_final()) {
-        let left = all().await.iter().filter(|scan| !scan.is_final()).count();
-        assert!(tokio::time::Instant::now() < patience, "{left} scans hang");
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
+    let stored = ends::ended(&stack, &account, DEADLINE + Duration::from_secs(60)).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     stop.send_replace(true);
     running.join_all().await;
 
-    let stored = stack.scans().list(&account.id, &Filter::default(), 10_000, 0).await.unwrap().scans;
-    assert!(stored.iter().all(Scan::is_final));
-    let completed = stored.iter().filter(|scan| scan.conclusion().is_some()).count() as u64;
-    assert_eq!(stack.usage().used(&account.id, OffsetDateTime::now_utc()).await.unwrap(), completed, "quota is exact");
-    let audit = Audit::new(stack.clients.dynamodb.clone(), stack.names.audit.clone());
-    for scan in &stored {
-        let trail = audit.list(&account.id, scan.id).await.unwrap();
-        let ends = trail.iter().filter(|entry| matches!(entry.deed, Deed::Finalised { .. })).count();
-        assert_eq!(ends, 1, "{trail:?}");
-    }
-    let mut events: HashMap<String, usize> = HashMap::new();
+    let mut events = Told::default();
     for line in std::fs::read_to_string(told).unwrap().lines() {
-        let event: Value = serde_json::from_str(line).unwrap();
-        *events.entry(event["detail"]["id"].as_str().unwrap().to_owned()).or_default() += 1;
+        ends::count(&mut events, &serde_json::from_str::<Value>(line).unwrap()["detail"]);
     }
-    for scan in &stored {
-        assert!(events.contains_key(&format!("{}.{}", scan.id, scan.state.name())), "{} was not told of", scan.id);
-    }
+    let completed = ends::check(&stack, &account, &stored, &events).await;
     assert_eq!(events.len(), stored.len(), "one event each, however often it was sent");
     let repeated = events.values().filter(|count| **count > 1).count();
     println!("{} scans, {completed} completed, {repeated} told of more than once", stored.len());
-}
-
-/// The batch is read again from this record on.
-fn failed_at(first: Option<String>) -> DynamoDbEventResponse {
-    let mut failure = DynamoDbBatchItemFailure::default();
-    failure.item_identifier = first;
-    let mut response = DynamoDbEventResponse::default();
-    response.batch_item_failures = vec![failure];
-    response
 }

@@ -1,7 +1,8 @@
 //! Content that comes by itself: files in the uploads bucket, messages of the moderation queue.
 
 use aws_sdk_s3::primitives::ByteStream;
-use cloud::{Clients, Filter};
+use aws_sdk_s3::types::{Tag, Tagging};
+use cloud::{Clients, Filter, Inbox};
 use end_to_end::product::{answer, data, events};
 use end_to_end::{Product, Stack, event, packs, pictures, texts};
 use image::ImageFormat;
@@ -169,4 +170,31 @@ async fn a_file_dropped_into_the_local_bucket_is_scanned_and_tagged() {
     let key = product.demo_key.clone().unwrap();
     let (_, scan) = answer(product.get(&key, &format!("/v1/scans/{}", refused["subject"].as_str().unwrap()))).await;
     assert_eq!((&scan["status"], &scan["failure_reason"]), (&json!("failed"), &json!("unsupported_content")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_keeps_the_tags_of_its_owner_and_one_that_has_no_room_for_ours_is_left_as_it_is() {
+    let folder = data();
+    let stack = Stack::start(&packs::inline(folder.path()), Duration::from_secs(60)).await;
+    let inbox = Inbox::new(stack.clients.s3.clone(), BUCKET.to_owned());
+    let ours =
+        |verdict: &str| BTreeMap::from([("truthlens:scan-id", "1".into()), ("truthlens:verdict", verdict.into())]);
+    let tags = async |key: &str| {
+        let found = stack.clients.s3.get_object_tagging().bucket(BUCKET).key(key).send().await.unwrap().tag_set;
+        found.into_iter().map(|tag| (tag.key, tag.value)).collect::<BTreeMap<_, _>>()
+    };
+    for (key, count) in [("uploads/acme/few.txt", 2), ("uploads/acme/many.txt", 9)] {
+        put(&stack.clients, key, texts::HUMAN.into()).await;
+        let own = (0..count).map(|n| Tag::builder().key(format!("team-{n}")).value("acme").build().unwrap());
+        let own = Tagging::builder().set_tag_set(Some(own.collect())).build().unwrap();
+        stack.clients.s3.put_object_tagging().bucket(BUCKET).key(key).tagging(own).send().await.unwrap();
+        for verdict in ["mixed", "human"] {
+            inbox.tag(key, None, &ours(verdict)).await.unwrap();
+        }
+    }
+    let few = tags("uploads/acme/few.txt").await;
+    assert_eq!((few.len(), &*few["team-1"], &*few["truthlens:verdict"]), (4, "acme", "human"));
+    let many = tags("uploads/acme/many.txt").await;
+    assert!(many.len() == 9 && many.keys().all(|name| name.starts_with("team-")), "{many:?}");
+    inbox.tag("uploads/acme/gone.txt", None, &ours("human")).await.expect("an object that is gone needs none");
 }
