@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from texts import RECENT_SOURCES, ranking, read_jsonl, report
+from texts import RECENT_SOURCES, auroc, ranking, read_jsonl, report, tpr_at_fpr
 
 STAGES = ("heuristics", "roberta", "binoculars")
 FEATURES = {
@@ -31,6 +31,14 @@ CLIP = 4.0
 # Below this a text is never called AI-generated (scan::text::SHORT_WORDS), so it has no say in blend and thresholds.
 SHORT_WORDS = 50
 MAX_FPR, MAX_SOURCE_FPR, SOURCE_SIZE, MAX_AI_BELOW = 0.01, 0.03, 80, 0.10
+# Sources other rows of which the encoder and the probe learned from.
+KNOWN_SOURCES = {"detectrl", "outfox", "outfox_attack"}
+# As crates/local/src/eval/generator.rs tells base models: `llm-paper` are papers that GPT-2 continued.
+BASE_GENERATORS = {
+    "davinci", "falcon-7b", "gpt-j-6B", "gpt-neox-20b", "gpt2", "gpt2-xl", "gpt3", "gpt3-175b", "gptj", "gptneo", "llama",
+    "llm-paper", "opt-2.7b",
+}
+RESAMPLES = 1000
 
 
 def join(paths):
@@ -90,11 +98,16 @@ def terms(x, mean, scale, quadratic):
     return np.column_stack([z, *(z[:, i] * z[:, j] for i, j in pairs)])
 
 
+def balanced(y, weights):
+    """The weights with both labels alike again: a source that is left out may hold one label only."""
+    return np.where(y == 1, weights / weights[y == 1].sum(), weights / weights[y == 0].sum()) * len(y) / 2
+
+
 def fit(x, y, weights, strength, quadratic):
     """A stage's logistic as (mean, scale, coefficients, bias, quadratic)."""
     mean, scale = x.mean(0), np.maximum(x.std(0), 1e-6)
     model = LogisticRegression(C=strength, max_iter=2000)
-    model.fit(terms(x, mean, scale, quadratic), y, sample_weight=weights)
+    model.fit(terms(x, mean, scale, quadratic), y, sample_weight=balanced(y, weights))
     return mean, scale, model.coef_[0], float(model.intercept_[0]), quadratic
 
 
@@ -205,6 +218,36 @@ def print_table(title, rows, p):
         print(f"{name:28}{m['humans']:6}{m['ai']:6}{m['auroc']:8.3f}{m['tpr_at_1']:8.3f}{m['tpr_at_5']:8.3f}")
 
 
+def kinds_of(rows):
+    """{what wrote it: (mask of human rows, mask of AI rows)}. The human rows are those of the sources that hold such AI rows,
+    and of sources without any."""
+    ai, recent = labels_of(rows) == 1, np.array([is_recent(r) for r in rows])
+    sources, known = np.array([r["source"] for r in rows]), np.array([r["source"] in KNOWN_SOURCES for r in rows])
+    base = np.array([r.get("generator") in BASE_GENERATORS for r in rows])
+    alone = ~np.isin(sources, np.unique(sources[ai]))
+    masks = {
+        "models of today": recent,
+        "instruct models, known sources": ~recent & known,
+        "instruct models, new sources": ~recent & ~known & ~base,
+        "base models, new sources": ~recent & ~known & base,
+    }
+    old = ~recent & ~known
+    human = lambda mask: ~ai & (np.isin(sources, np.unique(sources[ai & mask])) | (alone & old if (mask & old).any() else mask))
+    return {name: (human(mask), ai & mask) for name, mask in masks.items()}
+
+
+def print_kinds(rows, p):
+    """Ranking by what wrote the AI texts, with 95 % bootstrap intervals of AUROC and TPR at 5 %."""
+    random = np.random.default_rng(0)
+    print(f"\n{'':32}{'human':>6}{'ai':>6}{'AUROC':>8}{'95 %':>14}{'TPR@1%':>8}{'TPR@5%':>8}{'95 %':>14}")
+    for name, (human, ai) in kinds_of(rows).items():
+        m = ranking(p[human], p[ai])
+        drawn = [(random.choice(p[human], human.sum()), random.choice(p[ai], ai.sum())) for _ in range(RESAMPLES)]
+        low, high = np.percentile([(auroc(h, a), tpr_at_fpr(h, a, 0.05)) for h, a in drawn], [2.5, 97.5], axis=0)
+        ranges = [f"{a:.3f}-{b:.3f}" for a, b in zip(low, high)]
+        print(f"{name:32}{m['humans']:6}{m['ai']:6}{m['auroc']:8.3f}{ranges[0]:>14}{m['tpr_at_1']:8.3f}{m['tpr_at_5']:8.3f}{ranges[1]:>14}")
+
+
 def print_verdicts(rows, confidence, thresholds):
     """False positives per human source, and shares of the AI texts called AI or human, per source and length."""
     ai_from, human_below = thresholds
@@ -288,6 +331,7 @@ def main():
     both = [fit_thresholds(rows, shipped), fit_thresholds(rows, confidence)]
     thresholds = max(ai for ai, _ in both), min(human for _, human in both)
     print_table(f"blend {weights}", rows, confidence)
+    print_kinds(rows, confidence)
     print("\nVerdicts of the numbers as shipped, which were fitted on these rows too:")
     print_verdicts(rows, shipped, thresholds)
     print("\nVerdicts out of sample:")

@@ -4,9 +4,10 @@
 
 The first `--max-tokens` tokens of a text (no special tokens) go through the first blocks only: no head, so a text costs a
 third of what `lm_features.py` asks. With `--crops SEED` it is a noisy crop of 24 to 190 tokens of each training text instead
-(keys end in `#SEED`): a probe must judge segments too, and what was misspelt. Writes OUT/states-*.npz: `keys` (split:id), `layer_L` (f16 [texts, 576]: the mean over
-tokens, the first left out, of the normed state after block L), `log_tokens`. Texts already there are skipped, so a run can be stopped and
-started again, and stopped for good when there is enough: the order is even over splits, sources and labels.
+(keys end in `#SEED`): a probe must judge segments too, and what was misspelt. Writes OUT/states-*.npz: `keys` (split:id),
+`layer_L` (f16 [texts, 576]: the mean over tokens, the first left out, of the normed state after block L), `log_tokens`. Texts
+already there are skipped, so a run can be stopped and started again, and stopped for good when there is enough: the order is
+even over splits, sources and labels.
 """
 
 import argparse
@@ -57,6 +58,11 @@ def cropped(rows, seed):
     return [{**row, "text": text, "id": f"{row['id']}#{seed}"} for row, text in zip(training, crops)]
 
 
+def read_keys(out):
+    """What was written to the folder already."""
+    return {str(key) for path in sorted(Path(out).glob("states-*.npz")) for key in np.load(path)["keys"]}
+
+
 def read_states(out):
     """({layer: {key: state}}, {key: log_tokens}) of everything that was written to the folder."""
     states, lengths = {layer: {} for layer in LAYERS}, {}
@@ -105,7 +111,7 @@ def main():
     torch.set_num_threads(1)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    done = read_states(out)[1]
+    done = read_keys(out)
     rows = plan(args.data) if args.crops is None else cropped(plan(args.data), args.crops)
     rows = [r for r in rows if key_of(r) not in done]
     encoded = load_tokenizer(args.gguf).encode_batch([r["text"] for r in rows], add_special_tokens=False)

@@ -28,7 +28,8 @@ pub struct Judgements {
 
 impl Judgements {
     /// The weights of the `fitted` stages with the greatest mean of AUROC and true-positive rate at 5 % false
-    /// positives. The other stages keep the share that they have in `before`.
+    /// positives. None is zero: a scan whose other stages failed must still be judged by the one that ran. The stages that are
+    /// not fitted keep the share that they have in `before`.
     pub fn weights(&self, before: &Blend, fitted: &[Stage]) -> Result<Blend, CalibrateError> {
         let total: f64 = before.weights().values().sum();
         let kept = before.weights().iter().filter(|(stage, _)| !fitted.contains(stage));
@@ -99,14 +100,14 @@ impl Judgements {
     }
 }
 
-/// All ways to split `parts` among `n`.
+/// All ways to split `parts` among `n`, at least one to each.
 fn splits(parts: usize, n: usize) -> Vec<Vec<usize>> {
     match n {
         0 => Vec::new(),
         1 => vec![vec![parts]],
         _ => {
             let first = |own: usize| splits(parts - own, n - 1).into_iter().map(move |rest| [vec![own], rest].concat());
-            (0..=parts).flat_map(first).collect()
+            (1..=parts.saturating_sub(n - 1)).flat_map(first).collect()
         }
     }
 }
@@ -140,9 +141,9 @@ mod tests {
 
     #[test]
     fn parts_are_split_in_every_way() {
-        assert_eq!(splits(2, 2), [[0, 2], [1, 1], [2, 0]]);
-        assert_eq!(splits(PARTS, 3).len(), 231);
-        assert!(splits(2, 3).iter().all(|split| split.iter().sum::<usize>() == 2));
+        assert_eq!(splits(4, 2), [[1, 3], [2, 2], [3, 1]]);
+        assert_eq!(splits(PARTS, 3).len(), 171);
+        assert!(splits(PARTS, 3).iter().all(|split| split.iter().sum::<usize>() == PARTS));
     }
 
     #[test]

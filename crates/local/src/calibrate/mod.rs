@@ -159,12 +159,9 @@ pub fn calibrate(
         blend,
     };
     let judged: Vec<Judged> = chosen.iter().zip(blended).map(judged).collect();
-    let shipped: Vec<(&Row, Probability)> = judged
-        .iter()
-        .filter(|judged| judged.row.is_untreated())
-        .map(|judged| (&judged.row, judged.blend.in_sample))
-        .collect();
-    let thresholds = thresholds::fit(&shipped, options.max_fpr, policy.proven)?;
+    let untreated = judged.iter().filter(|judged| judged.row.is_untreated());
+    let untreated: Vec<(&Row, Probabilities)> = untreated.map(|judged| (&judged.row, judged.blend)).collect();
+    let thresholds = thresholds::fit(&untreated, options.max_fpr, policy.proven)?;
     Ok(Calibrated { stages, blend, thresholds, short: rows.len() - judged.len(), rows: judged })
 }
 

@@ -7,6 +7,10 @@ use std::fmt;
 const BASE_FAMILIES: [&str; 5] = ["gpt2", "gptneo", "gptj", "bloom", "pythia"];
 /// Names that mean the base model where the family has chat or instruct models too.
 const BASE_NAMES: [&str; 9] = ["babbage", "curie", "davinci", "gpt3", "gpt-3", "llama", "falcon", "mpt", "opt"];
+/// Generators that benchmarks call by what was written instead of by what wrote it. `llm-paper` are the papers of 2021 among
+/// ZipPy's samples, by their names (`2110.10319_generated.txt`) those of Liyanage et al., "A Benchmark Corpus for the
+/// Detection of Automatically Generated Text in Academic Publications" (LREC 2022): continued or in part replaced by GPT-2.
+const BASE_CORPORA: [&str; 1] = ["llm-paper"];
 /// What tuned models of these families are called.
 const TUNED: [&str; 5] = ["instruct", "chat", "bloomz", "sft", "dpo"];
 
@@ -22,14 +26,16 @@ pub enum GeneratorKind {
 
 impl GeneratorKind {
     /// By the generator's name. Base models are those of [`BASE_FAMILIES`], whatever stands behind it, but for the
-    /// tuned ones, and those called by a name of [`BASE_NAMES`] with at most a size behind it: `falcon-7b` and
+    /// tuned ones, [`BASE_CORPORA`], and those called by a name of [`BASE_NAMES`] with at most a size behind it: `falcon-7b` and
     /// `gpt3-175b` are, `falcon-7b-instruct`, `gpt3.5`, `text_davinci_003` and `llama-2-70b`, as which benchmarks list
     /// the chat model, are not.
     pub fn of(generator: &str) -> Self {
         let name = generator.to_lowercase().replace(['_', ' '], "-");
         let joined = name.replace('-', "");
         let is_sized = |base: &&str| name.strip_prefix(*base).is_some_and(is_size);
-        let is_base = BASE_FAMILIES.iter().any(|family| joined.starts_with(family)) || BASE_NAMES.iter().any(is_sized);
+        let is_base = BASE_FAMILIES.iter().any(|family| joined.starts_with(family))
+            || BASE_NAMES.iter().any(is_sized)
+            || BASE_CORPORA.contains(&name.as_str());
         let is_tuned = TUNED.iter().any(|mark| joined.contains(mark));
         if is_base && !is_tuned { GeneratorKind::Base } else { GeneratorKind::Instruct }
     }
@@ -58,7 +64,7 @@ mod tests {
     fn base_models_are_told_by_name() {
         let base =
             ["gpt2", "gpt2-xl", "gpt-j-6B", "gpt-neox-20b", "gptneo", "gptj", "opt-2.7b", "falcon-7b", "davinci"];
-        for name in base.into_iter().chain(["gpt3", "gpt3-175b", "llama", "LLaMA-7B", "bloom-7b1"]) {
+        for name in base.into_iter().chain(["gpt3", "gpt3-175b", "llama", "LLaMA-7B", "bloom-7b1", "llm-paper"]) {
             assert_eq!(GeneratorKind::of(name), GeneratorKind::Base, "{name}");
         }
         let instruct = ["gpt-3.5-turbo", "gpt3.5", "text_davinci_003", "flan_t5_xxl", "ChatGPT", "Llama-2-70b"];
