@@ -25,11 +25,10 @@ pub struct Eval {
     /// Of an image index, only the files below this folder.
     #[arg(long, value_name = "FOLDER")]
     folder: Option<PathBuf>,
-    /// Judge images distorted too: jpeg75, jpeg50, half, blur, crop; several separated by commas.
+    /// Judge images distorted too; several separated by commas.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     distort: Vec<Distortion>,
-    /// Judge texts attacked too, of both labels alike: homoglyph, zero-width, whitespace, case, misspelling; several
-    /// separated by commas.
+    /// Judge texts attacked too, of both labels alike; several separated by commas.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     attack: Vec<Attack>,
     /// Attack only so many of the texts, an even share of every source and label.

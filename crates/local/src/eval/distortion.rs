@@ -1,15 +1,16 @@
 //! What happens to images on their way: how well a detector holds is measured by doing it to them.
 
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::FilterType;
 use image::{DynamicImage, ImageError, ImageFormat};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io::Cursor;
-use std::str::FromStr;
 
 /// One treatment of an image file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum Distortion {
     /// The file as it is.
@@ -28,27 +29,6 @@ pub enum Distortion {
 }
 
 impl Distortion {
-    /// Every treatment, the gentlest first.
-    pub const ALL: [Distortion; 6] = [
-        Distortion::None,
-        Distortion::Jpeg75,
-        Distortion::Jpeg50,
-        Distortion::Half,
-        Distortion::Blur,
-        Distortion::Crop,
-    ];
-
-    fn name(self) -> &'static str {
-        match self {
-            Distortion::None => "none",
-            Distortion::Jpeg75 => "jpeg75",
-            Distortion::Jpeg50 => "jpeg50",
-            Distortion::Half => "half",
-            Distortion::Blur => "blur",
-            Distortion::Crop => "crop",
-        }
-    }
-
     /// The file after the treatment. What is not recompressed is written without loss, and no metadata survives.
     pub fn apply(self, file: Vec<u8>) -> Result<Vec<u8>, ImageError> {
         if self == Distortion::None {
@@ -81,20 +61,7 @@ fn png(image: &DynamicImage) -> Result<Vec<u8>, ImageError> {
 
 impl fmt::Display for Distortion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// There is no such treatment.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the distortions are none, jpeg75, jpeg50, half, blur and crop")]
-pub struct UnknownDistortion;
-
-impl FromStr for Distortion {
-    type Err = UnknownDistortion;
-
-    fn from_str(name: &str) -> Result<Self, UnknownDistortion> {
-        Distortion::ALL.into_iter().find(|distortion| distortion.name() == name).ok_or(UnknownDistortion)
+        f.write_str(self.to_possible_value().as_ref().map_or("", PossibleValue::get_name))
     }
 }
 
@@ -106,8 +73,8 @@ mod tests {
     fn each_treatment_gives_an_image_of_the_size_it_says() {
         let image = image::RgbImage::from_fn(80, 40, |x, y| image::Rgb([x as u8 * 3, y as u8 * 6, 99]));
         let file = png(&image.into()).unwrap();
-        for distortion in Distortion::ALL {
-            assert_eq!(distortion.to_string().parse(), Ok(distortion));
+        for &distortion in Distortion::value_variants() {
+            assert_eq!(Distortion::from_str(&distortion.to_string(), false), Ok(distortion));
             let treated = image::load_from_memory(&distortion.apply(file.clone()).unwrap()).unwrap();
             let expected = match distortion {
                 Distortion::Half => (40, 20),
