@@ -1,6 +1,6 @@
 """How a running server judges documents of which one half is human and the other generated.
 
-    python mixed_documents.py --data DIR --url http://127.0.0.1:8080 --key tl_live_... [--documents 40] [--texts recent_dev]
+    python mixed_documents.py --data DIR --url http://127.0.0.1:8080 --key tl_live_... [--documents 40] [--texts recent_dev] [--seed S]
 
 Halves are 160 words of texts of dev and recent_dev (or of one of them), the generated one first in every other document; beside them whole
 texts of people. Prints the verdicts, in how many documents the segments of the generated half score higher, and for the
@@ -67,9 +67,10 @@ def main():
     parser.add_argument("--url", required=True)
     parser.add_argument("--key", required=True)
     parser.add_argument("--documents", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--texts", nargs="+", default=["dev", "recent_dev"])
     args = parser.parse_args()
-    chosen = documents(load_texts(args.data, *args.texts), args.documents, random.Random(5))
+    chosen = documents(load_texts(args.data, *args.texts), args.documents, random.Random(args.seed))
     answers = []
     for done, (text, border, human_first) in enumerate(chosen, 1):
         answers.append((border, human_first, detect(args.url, args.key, text)))
