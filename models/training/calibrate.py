@@ -195,6 +195,12 @@ def fit_thresholds(rows, confidence):
     return round(float(threshold), 3), round(float(below[0] if below else 0.3), 2)
 
 
+def stricter(*fitted):
+    """The thresholds that keep the limits of all that were fitted: on the scores of the numbers as shipped and on those out of
+    sample, since content that nothing was fitted on must not be accused more often than what was."""
+    return max(ai for ai, _ in fitted), min(human for _, human in fitted)
+
+
 def calibration_error(p, y, weights, bins=10):
     """Expected calibration error over equal-width bins, weighted."""
     index = np.minimum((p * bins).astype(int), bins - 1)
@@ -224,16 +230,17 @@ def kinds_of(rows):
     ai, recent = labels_of(rows) == 1, np.array([is_recent(r) for r in rows])
     sources, known = np.array([r["source"] for r in rows]), np.array([r["source"] in KNOWN_SOURCES for r in rows])
     base = np.array([r.get("generator") in BASE_GENERATORS for r in rows])
-    alone = ~np.isin(sources, np.unique(sources[ai]))
-    masks = {
-        "models of today": recent,
-        "instruct models, known sources": ~recent & known,
-        "instruct models, new sources": ~recent & ~known & ~base,
-        "base models, new sources": ~recent & ~known & base,
-    }
-    old = ~recent & ~known
-    human = lambda mask: ~ai & (np.isin(sources, np.unique(sources[ai & mask])) | (alone & old if (mask & old).any() else mask))
-    return {name: (human(mask), ai & mask) for name, mask in masks.items()}
+    has_ai = np.isin(sources, sources[ai])
+    kinds = {}
+    for name, pool, wrote in (
+        ("models of today", recent, ai),
+        ("instruct models, known sources", ~recent & known, ai & ~base),
+        ("instruct models, new sources", ~recent & ~known, ai & ~base),
+        ("base models, new sources", ~recent & ~known, ai & base),
+    ):
+        twins = np.isin(sources, sources[pool & wrote]) | ~has_ai
+        kinds[name] = (pool & ~ai & twins, pool & wrote)
+    return kinds
 
 
 def print_kinds(rows, p):
@@ -327,9 +334,7 @@ def main():
     platt = fit_platt(rows, blended)
     confidence = sigmoid(platt[0] * logit(blended) + platt[1])
     shipped = sigmoid(platt[0] * logit(sum(w * shipped[s] for s, w in weights.items())) + platt[1])
-    # The stricter of both: content that nothing was fitted on must not be accused more often than what was.
-    both = [fit_thresholds(rows, shipped), fit_thresholds(rows, confidence)]
-    thresholds = max(ai for ai, _ in both), min(human for _, human in both)
+    thresholds = stricter(fit_thresholds(rows, shipped), fit_thresholds(rows, confidence))
     print_table(f"blend {weights}", rows, confidence)
     print_kinds(rows, confidence)
     print("\nVerdicts of the numbers as shipped, which were fitted on these rows too:")

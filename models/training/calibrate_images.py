@@ -16,7 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from calibrate import calibration_error, fit, labels_of, log_loss, logit, out_of_sample, predict, sigmoid, stage_toml
+from calibrate import (
+    calibration_error, fit, labels_of, log_loss, logit, out_of_sample, predict, sigmoid, stage_toml, stricter,
+)
 from pictures import weights
 from texts import ranking, read_jsonl
 
@@ -114,9 +116,7 @@ def main():
     slope, intercept = slopes[0] / scale[0], bias - slopes[0] * center[0] / scale[0]
     shipped = sigmoid(slope * mean[:, 0] + intercept)
     print_table("blend", dev, shipped, confidence)
-    # The stricter of both: images of sources that nothing was fitted on must not be accused more often than others.
-    both = [thresholds_of(dev, shipped), thresholds_of(dev, confidence)]
-    accusing, human = max(ai for ai, _ in both), min(human for _, human in both)
+    accusing, human = stricter(thresholds_of(dev, shipped), thresholds_of(dev, confidence))
     for name, scores in (("as shipped", shipped), ("source left out", confidence)):
         rates = ", ".join(
             f"{s} {np.mean([c >= accusing for r, c in zip(dev, scores) if r['source'] == s and r['distortion'] == 'none']):.3f}"

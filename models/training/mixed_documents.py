@@ -1,9 +1,9 @@
 """How a running server judges documents of which one half is human and the other generated.
 
-    python mixed_documents.py --data DIR --url http://127.0.0.1:8080 --key tl_live_... [--documents 40] [--texts recent_dev] [--seed S]
+    python mixed_documents.py --data DIR --url http://127.0.0.1:8080 --key tl_live_... [--documents 40] [--texts recent_dev]
 
-Halves are 160 words of texts of dev and recent_dev (or of one of them), the generated one first in every other document; beside them whole
-texts of people. Prints the verdicts, in how many documents the segments of the generated half score higher, and for the
+Halves are 160 words of texts of dev and recent_dev (or of one of them), the generated one first in every other document;
+beside them whole texts of people. Prints the verdicts, in how many documents the segments of the generated half score higher, and for the
 rule of `[text.mixture]` (a text called human is `mixed` when segments of at least that score make up at least that share) how
 many documents and how many human texts each choice would move. The choice is written into assemble_pack.py.
 """
