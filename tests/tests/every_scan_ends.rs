@@ -42,7 +42,12 @@ async fn survives(recorder: &Recorder, scans: &Scans, dice: &Dice, job: &StageJo
     if dice.fall(25) {
         return false; // died before it did anything
     }
-    let score = StageScore { probability: Probability::new(0.4).unwrap(), features: [].into(), segments: vec![] };
+    let score = StageScore {
+        probability: Probability::new(0.4).unwrap(),
+        features: [].into(),
+        segments: vec![],
+        sighting: None,
+    };
     let outcome = if dice.fall(10) { Outcome::Failed(Failure::Broken) } else { Outcome::Scored(score) };
     if dice.fall(20) {
         // Died between recording and finalising.

@@ -66,7 +66,12 @@ async fn a_job_delivered_twice_and_a_late_outcome_change_nothing() {
     }
     let ended = stack.scans().get(&account.id, id).await.unwrap().unwrap();
     assert!(ended.is_final());
-    let other = StageScore { probability: Probability::new(0.0).unwrap(), features: [].into(), segments: vec![] };
+    let other = StageScore {
+        probability: Probability::new(0.0).unwrap(),
+        features: [].into(),
+        segments: vec![],
+        sighting: None,
+    };
     let late = Outcome::Scored(other);
     let after = stack.recorder().record(&account.id, id, Stage::Roberta, &late).await.unwrap();
     assert_eq!(after.as_ref(), Some(&ended), "the first outcome stays");

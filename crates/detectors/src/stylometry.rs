@@ -42,7 +42,7 @@ pub fn measure(text: &Normalised) -> Reading {
     sentences(text, &mut put);
     marks(text, words.len() as f64, &mut put);
     let window = Window { chars: 0..text.chars().count(), tokens: words.len(), features };
-    Reading { windows: vec![window], segments: Vec::new() }
+    Reading { windows: vec![window], ..Reading::default() }
 }
 
 /// Whether a text looks English, by the share of English function words that [`measure`] found: 35 to 55 % in

@@ -2,6 +2,7 @@
 
 use crate::EngineError;
 use crate::gguf::Gguf;
+use crate::onnx::Onnx;
 use crate::remote::{self, Remote};
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
@@ -149,6 +150,27 @@ impl ModelFiles {
                 Gguf::read(path_of(file), Cursor::new(remote::read(remote.as_ref(), file)?))
             }
         }
+    }
+
+    /// Reads the ONNX file and lets `load` take its tensors, as `dtype`, on `device`.
+    pub fn onnx<T>(
+        &self,
+        dtype: DType,
+        device: &Device,
+        load: impl FnOnce(VarBuilder) -> candle_core::Result<T>,
+    ) -> Result<T, EngineError> {
+        let (path, bytes) = match &self.place {
+            Place::Folder(paths) => {
+                let path = self.with_extension(paths, PathBuf::as_path, "onnx")?[0];
+                (path.clone(), std::fs::read(path).map_err(EngineError::io(path))?)
+            }
+            Place::Remote(remote, files) => {
+                let file = self.with_extension(files, path_of, "onnx")?[0];
+                (path_of(file).into(), remote::read(remote.as_ref(), file)?)
+            }
+        };
+        let weights = Onnx::parse(&path, bytes.into())?.into_weights(dtype, device);
+        load(weights).map_err(EngineError::weights(&path))
     }
 
     /// Opens the safetensors file or shards and lets `load` take its tensors out of them, as `dtype`, on

@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn windows_count_by_their_tokens() {
         let window = |tokens, a| Window { chars: 0..1, tokens, features: features(a, 0.0) };
-        let reading = Reading { windows: vec![window(30, 1.0), window(10, 9.0)], segments: vec![] };
+        let reading = Reading { windows: vec![window(30, 1.0), window(10, 9.0)], ..Reading::default() };
         let p = calibration("[]").unwrap().probability(&reading).unwrap().unwrap();
         assert!((p.logit() - (0.5 * 30.0 + 4.5 * 10.0) / 40.0).abs() < 1e-9);
         assert_eq!(calibration("[]").unwrap().probability(&Reading::default()), Ok(None));

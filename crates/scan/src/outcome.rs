@@ -1,7 +1,7 @@
 //! What a stage had to say about one scan.
 
 use crate::calibration::MissingFeature;
-use crate::{Calibration, Features, Normalised, Probability, Reading};
+use crate::{Calibration, Features, Normalised, Probability, Reading, Sighting};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -26,6 +26,9 @@ pub struct StageScore {
     /// Where in the text the evidence lies.
     #[serde(default)]
     pub segments: Vec<Segment>,
+    /// What a vision network saw besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sighting: Option<Sighting>,
 }
 
 /// A stretch of text with its own score.
@@ -72,7 +75,8 @@ impl Outcome {
         let measured = reading.windows.first().into_iter().flat_map(|window| &window.features);
         let shown = measured.filter(|(name, _)| shown.contains(&name.as_str()));
         let features = shown.map(|(name, value)| (name.clone(), *value)).collect();
-        Ok(Outcome::Scored(StageScore { probability, features, segments }))
+        let sighting = reading.sighting.clone();
+        Ok(Outcome::Scored(StageScore { probability, features, segments, sighting }))
     }
 
     /// The score, when the stage ran.

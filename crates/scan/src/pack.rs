@@ -71,9 +71,13 @@ pub struct ModelSpec {
     /// For causal LMs: what the performer is compared with.
     #[serde(default)]
     pub observer: Option<Observer>,
-    /// For causal LMs: a classifier that reads the performer's hidden states.
+    /// A classifier that reads the network's hidden states: a causal LM's, or those of a vision tower.
     #[serde(default)]
     pub probe: Option<Probe>,
+    /// Whether the large products are computed in eight bits where the engine can, on the CPU: half the time, a quarter of
+    /// the memory.
+    #[serde(default)]
+    pub int8: bool,
     /// Every file of the stage.
     pub files: Vec<PackFile>,
 }
@@ -130,7 +134,7 @@ pub enum Architecture {
     Falcon,
     /// HF `ViTForImageClassification`.
     Vit,
-    /// HF `CLIPVisionModelWithProjection` and a linear head on its projection.
+    /// HF `CLIPVisionModelWithProjection` and a linear head on its projection, or its layers and a probe.
     Clip,
     /// EfficientNet-Lite with one logit.
     EfficientnetLite,
@@ -145,6 +149,8 @@ pub enum Format {
     Safetensors,
     /// llama.cpp's format; holds the tokenizer too. Quantised weights are expanded at load.
     Gguf,
+    /// A quantised export; only its weights are read.
+    Onnx,
 }
 
 /// What a performer's surprise is compared with in Binoculars.
@@ -163,13 +169,14 @@ pub enum Observer {
     },
 }
 
-/// A small network on the performer's hidden states; its answer is the feature `probe`.
+/// A small network on hidden states: on a performer's, whose answer is the feature `probe`, or on a vision tower's class
+/// tokens, whose answer is the stage's `logit`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Probe {
     /// Its folder below the pack's, with its safetensors file.
     pub directory: String,
-    /// The layers (1-based, ascending) whose states it reads side by side, each through the model's final norm.
+    /// The layers (1-based, ascending) whose states it reads side by side; a language model's through its final norm.
     pub layers: Vec<usize>,
 }
 

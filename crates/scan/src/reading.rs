@@ -1,5 +1,6 @@
 //! What a stage measured, before calibration.
 
+use crate::Sighting;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -26,4 +27,7 @@ pub struct Reading {
     pub windows: Vec<Window>,
     /// Smaller pieces, whole sentences, for showing where the evidence lies. May be empty.
     pub segments: Vec<Window>,
+    /// What a vision network saw besides.
+    #[serde(default)]
+    pub sighting: Option<Sighting>,
 }

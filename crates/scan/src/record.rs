@@ -207,7 +207,8 @@ mod tests {
     fn concluded(score: f64, halves: [f64; 2]) -> (Verdict, f64) {
         let at = OffsetDateTime::UNIX_EPOCH;
         let segments = [(0..10, halves[0]), (10..20, halves[1])].map(|(chars, s)| Segment { chars, score: p(s) });
-        let scored = StageScore { probability: p(score), features: BTreeMap::new(), segments: segments.into() };
+        let scored =
+            StageScore { probability: p(score), features: BTreeMap::new(), segments: segments.into(), sighting: None };
         let scan = Scan {
             id: ScanId::new(),
             account: AccountId::nobody(),

@@ -1,9 +1,10 @@
 //! A scan as users read it: the documented JSON, field for field.
 
 use crate::image::{C2pa, C2paVerdict, Integrity, Trust};
+use crate::sighting::{AttributionReport, Basis, HeatMapReport};
 use crate::{
-    Action, ErrorCode, Failure, ImageFacts, Modality, Outcome, Probability, Review, Scan, Segment, Source, Stage,
-    State, Verdict, Warning,
+    Action, ErrorCode, Failure, ImageFacts, Modality, Outcome, Probability, Review, Scan, Segment, Sighting, Source,
+    Stage, State, Verdict, Warning,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -97,6 +98,13 @@ pub struct ImageDetails {
     pub stages: BTreeMap<String, bool>,
     /// The documented measurements and what else is known of the file.
     pub features: Option<ImageFeatures>,
+    /// What made the image, where the file says it, or where it is `ai_generated` and looks clearly like the work of one
+    /// family of generators.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attribution: Option<AttributionReport>,
+    /// Where in the image the classifier's evidence lies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heatmap: Option<HeatMapReport>,
 }
 
 /// What is known of an image.
@@ -218,6 +226,22 @@ impl ModerationReport {
     }
 }
 
+/// What the classifier saw besides.
+fn sighting(scan: &Scan) -> Option<&Sighting> {
+    scan.outcomes.get(&Stage::Classifier)?.as_ref()?.score()?.sighting.as_ref()
+}
+
+/// What the file says goes before what the picture looks like.
+fn attribution(scan: &Scan) -> Option<AttributionReport> {
+    if let Some(name) = scan.image.as_ref()?.provenance.generator() {
+        return Some(AttributionReport { name: name.to_owned(), basis: Basis::Metadata, confidence: None });
+    }
+    scan.conclusion().filter(|conclusion| conclusion.verdict == Verdict::AiGenerated)?;
+    let generator = sighting(scan)?.generator.as_ref()?;
+    let confidence = Some(generator.probability.rounded());
+    Some(AttributionReport { name: generator.family.clone(), basis: Basis::Pixels, confidence })
+}
+
 impl Details {
     fn new(scan: &Scan) -> Self {
         let scores = scan.scores();
@@ -240,6 +264,12 @@ impl Details {
                 ensemble_method,
                 stages,
                 features: scan.image.as_ref().map(|facts| ImageFeatures::new(facts, measured(scan, Stage::Frequency))),
+                attribution: attribution(scan),
+                heatmap: scan
+                    .image
+                    .as_ref()
+                    .zip(sighting(scan))
+                    .map(|(image, seen)| HeatMapReport::new(&seen.map, image)),
             }),
         }
     }

@@ -1,5 +1,6 @@
 //! From untrusted bytes to pixels, within limits that hold before anything is allocated.
 
+use super::colour;
 use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageReader, RgbImage};
 use scan::image::{ImageFormat, MAX_PIXELS, MIN_SIDE};
@@ -30,7 +31,7 @@ impl Default for Limits {
 pub struct Picture {
     /// What the file was.
     pub format: ImageFormat,
-    /// 8 bits a channel, in the file's own colour space (profiles are not applied).
+    /// 8 bits a channel, sRGB: an embedded RGB profile has been applied.
     pub rgb: RgbImage,
 }
 
@@ -142,10 +143,15 @@ fn pixels(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<RgbImage
         return Err(DecodeError::TooSmall { width, height });
     }
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let profile = decoder.icc_profile().ok().flatten();
     let size = usize::try_from(decoder.total_bytes()).map_err(|_| corrupt("its size overflows"))?;
     let mut samples = vec![0; size];
     decoder.read_image(&mut samples).map_err(refuse)?;
-    let rgb = RgbImage::from_raw(width, height, to_rgb(samples, color)).ok_or(corrupt("its size is inconsistent"))?;
+    let mut rgb = to_rgb(samples, color);
+    if let Some(profile) = profile {
+        colour::to_srgb(&mut rgb, &profile);
+    }
+    let rgb = RgbImage::from_raw(width, height, rgb).ok_or(corrupt("its size is inconsistent"))?;
     let mut turned = DynamicImage::ImageRgb8(rgb);
     turned.apply_orientation(orientation);
     Ok(turned.into_rgb8())

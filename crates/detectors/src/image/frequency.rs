@@ -67,7 +67,7 @@ pub fn measure(picture: &RgbImage) -> Reading {
     let residual = features.get("spectrum_residual").copied().unwrap_or_default();
     let straight = 1.0 / (1.0 + 4.0 * residual * residual);
     features.insert("fft_smoothness".to_owned(), straight / (1.0 + (high_band - NATURAL_HIGH_BAND).exp()));
-    Reading { windows: vec![Window { chars: 0..0, tokens: 1, features }], segments: Vec::new() }
+    Reading { windows: vec![Window { chars: 0..0, tokens: 1, features }], ..Reading::default() }
 }
 
 /// Red, green and blue of the central square, row by row, in levels.

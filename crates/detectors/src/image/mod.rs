@@ -6,6 +6,7 @@
 //!   └─ metadata::provenance ─▶ Provenance ─ metadata::reading ─▶ Reading
 //! ```
 
+mod colour;
 mod decode;
 pub mod frequency;
 pub mod metadata;

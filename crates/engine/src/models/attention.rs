@@ -1,9 +1,10 @@
 //! Attention over packed sequences: each sees itself only.
 
+use super::dense::{Arithmetic, Dense};
 use super::stack;
 use crate::kernels;
 use candle_core::{Module, Result, Tensor, bail};
-use candle_nn::{Linear, VarBuilder};
+use candle_nn::VarBuilder;
 use std::ops::Range;
 
 /// Which positions a query sees.
@@ -43,13 +44,19 @@ pub(super) fn attend(q: &Tensor, k: &Tensor, v: &Tensor, spans: &[Range<usize>],
 /// An encoder's self-attention, up to its output projection.
 pub(super) struct SelfAttention {
     /// Query, key and value projections, stacked.
-    qkv: Linear,
+    qkv: Dense,
     heads: usize,
 }
 
 impl SelfAttention {
     /// Loads the query, key and value projections, each `[hidden, hidden]`, in this order.
-    pub(super) fn load(projections: [VarBuilder; 3], hidden: usize, heads: usize, biases: bool) -> Result<Self> {
+    pub(super) fn load(
+        projections: [VarBuilder; 3],
+        hidden: usize,
+        heads: usize,
+        biases: bool,
+        arithmetic: Arithmetic,
+    ) -> Result<Self> {
         if heads == 0 || !hidden.is_multiple_of(heads) {
             bail!("{heads} heads do not divide a width of {hidden}")
         }
@@ -58,7 +65,7 @@ impl SelfAttention {
             true => Some(stack(&projections.iter().map(|vb| vb.get(hidden, "bias")).collect::<Result<Vec<_>>>()?)?),
             false => None,
         };
-        Ok(Self { qkv: Linear::new(stack(&weights)?, bias), heads })
+        Ok(Self { qkv: Dense::new(stack(&weights)?, bias, arithmetic)?, heads })
     }
 
     /// `[tokens, hidden]` to the same; `spans` are the sequences' rows.

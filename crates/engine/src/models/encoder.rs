@@ -1,6 +1,7 @@
 //! The encoder that BERT and RoBERTa share (Devlin et al., 2019, arXiv:1810.04805).
 
 use super::attention::SelfAttention;
+use super::dense::Arithmetic;
 use super::{Labels, Packed};
 use crate::kernels;
 use candle_core::{Module, Result, Tensor, bail};
@@ -68,7 +69,7 @@ impl Layer {
         let attention = vb.pp("attention");
         let names = ["query", "key", "value"].map(|name| attention.pp("self").pp(name));
         Ok(Self {
-            attention: SelfAttention::load(names, hidden, config.num_attention_heads, true)?,
+            attention: SelfAttention::load(names, hidden, config.num_attention_heads, true, Arithmetic::Float)?,
             attended: Output::load(attention.pp("output"), hidden, config)?,
             up: linear(hidden, config.intermediate_size, vb.pp("intermediate").pp("dense"))?,
             activation: config.hidden_act,

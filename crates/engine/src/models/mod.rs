@@ -8,6 +8,7 @@ mod attention;
 pub mod bert;
 pub mod clip;
 pub mod decoder;
+mod dense;
 pub mod efficientnet;
 mod encoder;
 pub mod falcon;
@@ -18,6 +19,7 @@ mod rotary;
 mod vision;
 pub mod vit;
 
+pub use dense::Arithmetic;
 pub use labels::Labels;
 
 use candle_core::{Device, Result, Tensor};
@@ -62,6 +64,19 @@ pub trait ImageClassifier: Send + Sync {
 
     /// Logits `[images, labels]` of normalised RGB images `[images, size, size, 3]`.
     fn logits(&self, images: &Tensor) -> Result<Tensor>;
+}
+
+/// A vision transformer that is read at several depths.
+pub trait ImageTower: Send + Sync {
+    /// Side of the square images that it takes, in pixels.
+    fn size(&self) -> usize;
+
+    /// Width of the residual stream.
+    fn hidden_size(&self) -> usize;
+
+    /// The residual stream after each tapped layer (1-based, ascending), `[images, 1 + patches, hidden]`, class token
+    /// first, of normalised RGB images `[images, size, size, 3]`. Nothing runs after the last tap.
+    fn states(&self, images: &Tensor, taps: &[usize]) -> Result<Vec<Tensor>>;
 }
 
 /// The token ids of several non-empty sequences, concatenated without padding.

@@ -3,9 +3,10 @@
 
 use super::Labels;
 use super::attention::SelfAttention;
+use super::dense::{Arithmetic, Dense};
 use crate::kernels;
 use candle_core::{Module, Result, Tensor, bail};
-use candle_nn::{LayerNorm, Linear, VarBuilder, layer_norm, linear};
+use candle_nn::{LayerNorm, Linear, VarBuilder, layer_norm};
 use serde::Deserialize;
 use std::ops::Range;
 
@@ -67,26 +68,27 @@ pub(super) struct LayerNames {
 struct Layer {
     attention_norm: LayerNorm,
     attention: SelfAttention,
-    out: Linear,
+    out: Dense,
     feed_norm: LayerNorm,
-    up: Linear,
+    up: Dense,
     activation: Activation,
-    down: Linear,
+    down: Dense,
 }
 
 impl Layer {
-    fn load(vb: VarBuilder, config: &Config, names: &LayerNames) -> Result<Self> {
+    fn load(vb: VarBuilder, config: &Config, names: &LayerNames, arithmetic: Arithmetic) -> Result<Self> {
         let (hidden, inner) = (config.hidden_size, config.intermediate_size);
         let norm = |name| layer_norm(hidden, config.layer_norm_eps, vb.pp(name));
+        let dense = |from, to, name| Dense::load(vb.pp(name), from, to, arithmetic);
         let qkv = names.qkv.map(|name| vb.pp(name));
         Ok(Self {
             attention_norm: norm(names.attention_norm)?,
-            attention: SelfAttention::load(qkv, hidden, config.num_attention_heads, config.qkv_bias)?,
-            out: linear(hidden, hidden, vb.pp(names.attention_out))?,
+            attention: SelfAttention::load(qkv, hidden, config.num_attention_heads, config.qkv_bias, arithmetic)?,
+            out: dense(hidden, hidden, names.attention_out)?,
             feed_norm: norm(names.feed_norm)?,
-            up: linear(hidden, inner, vb.pp(names.up))?,
+            up: dense(hidden, inner, names.up)?,
             activation: config.hidden_act,
-            down: linear(inner, hidden, vb.pp(names.down))?,
+            down: dense(inner, hidden, names.down)?,
         })
     }
 
@@ -147,12 +149,13 @@ impl Tower {
         layers: VarBuilder,
         names: &LayerNames,
         config: &Config,
+        arithmetic: Arithmetic,
     ) -> Result<Self> {
         let (hidden, patch) = (config.hidden_size, config.patch_size);
         let weight = embeddings.patches.get((hidden, 3, patch, patch), "weight")?;
         let weight = weight.permute((0, 2, 3, 1))?.reshape((hidden, patch * patch * 3))?;
         let bias = if embeddings.bias { Some(embeddings.patches.get(hidden, "bias")?) } else { None };
-        let layers = (0..config.num_hidden_layers).map(|i| Layer::load(layers.pp(i), config, names));
+        let layers = (0..config.num_hidden_layers).map(|i| Layer::load(layers.pp(i), config, names, arithmetic));
         Ok(Self {
             patches: Linear::new(weight, bias),
             patch,
@@ -171,6 +174,14 @@ impl Tower {
 
     /// The last layer's class token `[images, hidden]`, before any norm, of images `[images, size, size, 3]`.
     pub(super) fn forward(&self, images: &Tensor) -> Result<Tensor> {
+        let last = self.states(images, &[self.layers.len()])?;
+        let Some(last) = last.first() else { bail!("a tower without layers sees nothing") };
+        last.narrow(1, 0, 1)?.squeeze(1)
+    }
+
+    /// The residual stream after each tapped layer (1-based, ascending), `[images, 1 + patches, hidden]`, class token
+    /// first, of images `[images, size, size, 3]`. Layers after the last tap do not run.
+    pub(super) fn states(&self, images: &Tensor, taps: &[usize]) -> Result<Vec<Tensor>> {
         let n = images.dim(0)?;
         let (across, patch) = (self.size / self.patch, self.patch);
         // A row of pixels of a patch is contiguous, so only two dimensions change places.
@@ -184,9 +195,13 @@ impl Tower {
             x = norm.forward(&x)?;
         }
         let spans: Vec<_> = (0..n).map(|i| i * tokens..(i + 1) * tokens).collect();
-        for layer in &self.layers {
+        let mut states = Vec::with_capacity(taps.len());
+        for (depth, layer) in (1..=taps.last().copied().unwrap_or(0)).zip(&self.layers) {
             x = layer.forward(&x, &spans)?;
+            if taps.contains(&depth) {
+                states.push(x.reshape((n, tokens, hidden))?);
+            }
         }
-        x.reshape((n, tokens, hidden))?.narrow(1, 0, 1)?.reshape((n, hidden))
+        Ok(states)
     }
 }

@@ -1,6 +1,7 @@
 //! ViT with a classification head (HF's `ViTForImageClassification`; Dosovitskiy et al., 2020, arXiv:2010.11929).
 
 use super::ImageClassifier;
+use super::dense::Arithmetic;
 pub use super::vision::{Activation, Config};
 use super::vision::{Embeddings, LayerNames, Tower, tokens};
 use candle_core::{Module, Result, Tensor};
@@ -35,7 +36,7 @@ impl Vit {
             norm: None,
         };
         Ok(Self {
-            tower: Tower::load(embeddings, vb.pp("vit.encoder.layer"), &LAYER, config)?,
+            tower: Tower::load(embeddings, vb.pp("vit.encoder.layer"), &LAYER, config, Arithmetic::Float)?,
             norm: layer_norm(hidden, config.layer_norm_eps, vb.pp("vit.layernorm"))?,
             classifier: linear(hidden, config.id2label.count(), vb.pp("classifier"))?,
         })

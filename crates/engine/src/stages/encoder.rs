@@ -94,7 +94,7 @@ impl Encoder {
             tokens: window.len(),
             features: Features::from([("logit".into(), logit), ("log_tokens".into(), (window.len() as f64).ln())]),
         });
-        Ok(Reading { windows: windows.collect(), segments: Vec::new() })
+        Ok(Reading { windows: windows.collect(), ..Reading::default() })
     }
 }
 

@@ -89,7 +89,7 @@ pub fn reading(provenance: &Provenance) -> Reading {
         ("tampered_ai", tampered_ai),
     ];
     let features: Features = facts.into_iter().map(|(name, holds)| (name.to_owned(), f64::from(holds))).collect();
-    Reading { windows: vec![Window { chars: 0..0, tokens: 1, features }], segments: Vec::new() }
+    Reading { windows: vec![Window { chars: 0..0, tokens: 1, features }], ..Reading::default() }
 }
 
 /// A file's text, fit to be shown: trimmed, on one line, without characters that control a terminal or turn the
