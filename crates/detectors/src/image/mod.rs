@@ -2,15 +2,18 @@
 //!
 //! ```text
 //! bytes ─ decode ─▶ Picture ─ frequency::measure ─▶ Reading
-//!   │                  └───── views ─────────────▶ Pixels (for the classifier)
-//!   └─ metadata::provenance ─▶ Provenance ─ metadata::reading ─▶ Reading
+//!   │                  ├───── views ─────────────▶ Pixels (for the classifier)
+//!   │                  └─ Stealth ─┐
+//!   └───────────── metadata::provenance ─▶ Provenance ─ metadata::reading ─▶ Reading
 //! ```
 
 mod decode;
 pub mod frequency;
 pub mod metadata;
 mod noise;
+mod stealth;
 mod views;
 
 pub use decode::{DecodeError, Limits, Picture, decode, sniff};
+pub use stealth::Stealth;
 pub use views::squares;
