@@ -49,7 +49,7 @@ async fn inline_stages(engine: &Engine) {
         let file = pictures::photo(width, height, 1);
         let picture = decode(&file, &Limits::default()).unwrap();
         let decoding = milliseconds(|| decode(&file, &Limits::default()).unwrap());
-        let metadata = milliseconds(|| metadata::provenance(&file, picture.format));
+        let metadata = milliseconds(|| metadata::provenance(&file, picture.format, picture.stealth));
         let frequency = milliseconds(|| frequency::measure(&picture.rgb));
         let views = milliseconds(|| squares(&picture.rgb, VIEW, 3).unwrap());
         let pixels = squares(&picture.rgb, VIEW, 3).unwrap();

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests are tests")]
 
+mod containers;
+
+use containers::{encoded, picture, riff, with_chunks, with_segments};
 use detectors::image::{DecodeError, Limits, decode, frequency, metadata, sniff, squares};
-use image::{DynamicImage, Rgb, RgbImage};
-use std::io::Cursor;
+use image::RgbImage;
 use std::time::{Duration, Instant};
 
 /// The most that one file may take, on a busy machine.
@@ -14,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 fn scan(name: &str, bytes: &[u8]) -> Result<(u32, u32), DecodeError> {
     let started = Instant::now();
     if let Some(format) = sniff(bytes) {
-        let provenance = metadata::provenance(bytes, format);
+        let provenance = metadata::provenance(bytes, format, None);
         assert_eq!(metadata::reading(&provenance).windows.len(), 1, "{name}");
     }
     let size = decode(bytes, &Limits::default()).map(|picture| {
@@ -29,16 +31,6 @@ fn scan(name: &str, bytes: &[u8]) -> Result<(u32, u32), DecodeError> {
     }
     assert!(took < PATIENCE, "{name} took {took:?}");
     size
-}
-
-fn picture(width: u32, height: u32) -> DynamicImage {
-    RgbImage::from_fn(width, height, |x, y| Rgb([(x * 5) as u8, (y * 7) as u8, (x * y) as u8])).into()
-}
-
-fn encoded(image: &DynamicImage, format: image::ImageFormat) -> Vec<u8> {
-    let mut bytes = Cursor::new(Vec::new());
-    image.write_to(&mut bytes, format).unwrap();
-    bytes.into_inner()
 }
 
 /// One valid file of each format, with metadata where the format has a place for it.
@@ -64,35 +56,6 @@ fn tiff() -> Vec<u8> {
     }
     tiff.extend([0; 4]);
     tiff
-}
-
-fn chunk(name: &[u8; 4], data: &[u8]) -> Vec<u8> {
-    let body = [&name[..], data].concat();
-    [&(data.len() as u32).to_be_bytes()[..], &body, &crc32fast::hash(&body).to_be_bytes()].concat()
-}
-
-/// Chunks put after a PNG's header.
-fn with_chunks(png: &[u8], chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
-    let (head, rest) = png.split_at(33);
-    let chunks: Vec<u8> = chunks.iter().flat_map(|(name, data)| chunk(name, data)).collect();
-    [head, &chunks, rest].concat()
-}
-
-/// Segments put at a JPEG's beginning.
-fn with_segments(jpeg: &[u8], segments: &[(u8, &[u8])]) -> Vec<u8> {
-    let segment =
-        |(marker, data): &(u8, &[u8])| [&[0xff, *marker][..], &(data.len() as u16 + 2).to_be_bytes(), data].concat();
-    let segments: Vec<u8> = segments.iter().flat_map(segment).collect();
-    [&jpeg[..2], &segments, &jpeg[2..]].concat()
-}
-
-/// A WebP file of these chunks.
-fn riff(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
-    let chunk = |(name, data): &(&[u8; 4], &[u8])| {
-        [&name[..], &(data.len() as u32).to_le_bytes(), data, &[0][..data.len() % 2]].concat()
-    };
-    let body: Vec<u8> = chunks.iter().flat_map(chunk).collect();
-    [b"RIFF", &(body.len() as u32 + 4).to_le_bytes()[..], b"WEBP", &body].concat()
 }
 
 /// Numbers that are the same on every run (a linear congruence).
@@ -231,7 +194,7 @@ fn xml_that_explodes() {
     let laughs = format!("<!DOCTYPE x [<!ENTITY l0 'ha'>{entities}]><xmp:CreatorTool>&l29;</xmp:CreatorTool>");
     assert_eq!(scan("billion laughs", &xmp(&laughs)), Ok((48, 40)));
     let system = "<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><CreatorTool>a&e;b</CreatorTool>";
-    let provenance = metadata::provenance(&xmp(system), scan::image::ImageFormat::Png);
+    let provenance = metadata::provenance(&xmp(system), scan::image::ImageFormat::Png, None);
     assert_eq!(provenance.software.as_deref(), Some("ab"));
     assert_eq!(scan("deep", &xmp(&"<CreatorTool>".repeat(70_000))), Ok((48, 40)));
     assert_eq!(scan("wide", &xmp(&format!("<a {}/>", "CreatorTool='x' ".repeat(60_000)))), Ok((48, 40)));
@@ -286,8 +249,8 @@ fn animations_without_end_and_polyglots() {
         for tail in [&page[..], &signed] {
             let polyglot = [&bytes, tail].concat();
             assert_eq!(scan(name, &polyglot), Ok((48, 40)), "{name}");
-            let provenance = metadata::provenance(&polyglot, sniff(&polyglot).unwrap());
-            assert_eq!(provenance.ai_tool, None, "{name}: what follows the image is not its metadata");
+            let provenance = metadata::provenance(&polyglot, sniff(&polyglot).unwrap(), None);
+            assert_eq!(provenance.marks, [], "{name}: what follows the image is not its metadata");
         }
     }
 }

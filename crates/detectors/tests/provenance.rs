@@ -4,7 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests are tests")]
 
-use detectors::image::{metadata, sniff};
+use detectors::image::{Limits, decode, metadata, sniff};
 use scan::image::{C2paVerdict, Integrity, Provenance};
 use std::path::PathBuf;
 
@@ -34,7 +34,7 @@ fn wrong(row: &csv::StringRecord, provenance: &Provenance) -> Vec<String> {
         check("edited", !declares("compositeWith") || verdict == Some(C2paVerdict::AiEdited));
         check("captured", !declares("digitalCapture") || verdict == Some(C2paVerdict::Captured));
     }
-    let tool = provenance.ai_tool.as_deref();
+    let tool = provenance.marks.first().and_then(|mark| mark.generator.as_deref());
     let expected_tool = match (kind, file) {
         ("ai-signature", file) if file.contains("stealth") => Some("Stable Diffusion"),
         // Input sketches among the examples.
@@ -66,7 +66,8 @@ fn real_files_yield_what_their_index_says() {
         let row = row.unwrap();
         let bytes = std::fs::read(folder.join(&row[0])).unwrap();
         let started = std::time::Instant::now();
-        let provenance = sniff(&bytes).map(|format| metadata::provenance(&bytes, format)).unwrap_or_default();
+        let stealth = decode(&bytes, &Limits::default()).ok().and_then(|picture| picture.stealth);
+        let provenance = sniff(&bytes).map(|format| metadata::provenance(&bytes, format, stealth)).unwrap_or_default();
         let wrong = wrong(&row, &provenance);
         let took = started.elapsed();
         println!("{:?} {} {took:?} {provenance:?}", wrong, &row[0]);

@@ -106,7 +106,7 @@ impl ScanEvent {
             status: scan.state.name(),
             verdict: conclusion.map(|c| c.verdict),
             confidence: conclusion.map(|c| c.confidence.rounded()),
-            attribution: scan.image.as_ref().and_then(|image| image.provenance.generator()).map(str::to_owned),
+            attribution: scan.image.as_ref().and_then(|image| image.provenance.generator()),
             moderation: ModerationReport::new(scan),
             failure_reason: match &scan.state {
                 State::Failed { reason, .. } => *reason,

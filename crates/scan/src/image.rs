@@ -1,9 +1,10 @@
 //! Images as content: their limits, what a file says of its own origin, and the pixels that a model sees.
 
-use crate::Warning;
+pub use crate::source_type::SourceType;
+use crate::{Evidence, EvidenceKind, Origin, Strength, Warning};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use utoipa::ToSchema;
 
@@ -62,91 +63,133 @@ pub struct ImageFacts {
 pub struct Provenance {
     /// It holds an EXIF block that can be read.
     pub has_exif: bool,
-    /// Make and model, where they are plausible for a camera.
+    /// Make and model, where they are a camera's.
     pub camera: Option<String>,
     /// EXIF also tells of an exposure (two or more of exposure time, f-number, ISO, focal length).
     pub has_exposure: bool,
     /// The software that EXIF, XMP or PNG text names.
     pub software: Option<String>,
-    /// The AI generator whose signature the file carries: `ComfyUI`, `Midjourney`, …
-    pub ai_tool: Option<String>,
     /// The digital source type that XMP (or IPTC) declares.
     pub source_type: Option<SourceType>,
     /// The C2PA manifest, if there is one.
     pub c2pa: Option<C2pa>,
+    /// The marks of generators and declarations besides `source_type` and `c2pa`, the most telling first.
+    #[serde(default, alias = "ai_tool", deserialize_with = "marks")]
+    pub marks: Vec<Evidence>,
 }
 
 impl Provenance {
+    /// Everything that the file says of its origin, strongest first; of equals the more particular.
+    pub fn evidence(&self) -> Vec<Evidence> {
+        let manifest = self.c2pa.as_ref().map(C2pa::evidence);
+        let declared = self.source_type.as_ref().map(declaration);
+        let camera = self.camera.as_deref().filter(|_| self.has_exposure).map(photograph);
+        let mut evidence: Vec<Evidence> =
+            self.marks.iter().cloned().chain(manifest).chain(declared).chain(camera).collect();
+        evidence.sort_by_key(|evidence| std::cmp::Reverse(evidence.strength));
+        evidence
+    }
+
     /// What the file's metadata gives reason to warn of.
     pub fn warnings(&self) -> impl Iterator<Item = Warning> {
-        let declared = self.source_type.iter().chain(self.intact_c2pa().and_then(|c2pa| c2pa.source_type.as_ref()));
-        let edited = declared.into_iter().any(SourceType::is_ai_edited).then_some(Warning::EditedWithAi);
-        let tampered = self.c2pa.is_some() && self.intact_c2pa().is_none();
+        let edited = self.says_edited().then_some(Warning::EditedWithAi);
+        let tampered = self.c2pa.as_ref().is_some_and(|c2pa| c2pa.integrity == Integrity::Tampered);
         edited.into_iter().chain(tampered.then_some(Warning::TamperedManifest))
     }
 
-    /// Whether the file itself proves that it was made by AI: a generator's signature, a declared source type, or an
-    /// intact C2PA manifest that declares one. A manifest that does not match its content proves nothing.
+    /// Whether the file itself proves that it was made by AI: a generator's mark, a declaration, or an intact C2PA
+    /// manifest that declares it. A manifest that does not match its content proves nothing.
     pub fn proves_ai(&self) -> bool {
-        let declared = self.source_type.as_ref().is_some_and(SourceType::is_ai_generated);
-        self.ai_tool.is_some() || declared || self.declaring_c2pa().is_some()
+        self.evidence().iter().any(Evidence::proves_ai)
     }
 
-    /// The name of the AI signature, for `ai_tool_signature`: the tool, or the kind of declaration.
-    pub fn ai_signature(&self) -> Option<&str> {
-        let declared = || self.source_type.as_ref().filter(|s| s.is_ai_generated()).map(|_| "XMP DigitalSourceType");
-        let manifest = || Some(self.declaring_c2pa()?.claim_generator.as_deref().unwrap_or("C2PA"));
-        self.ai_tool.as_deref().or_else(manifest).or_else(declared)
+    /// Whether the file declares that parts of it were made by AI.
+    pub fn says_edited(&self) -> bool {
+        self.evidence().iter().any(Evidence::says_edited)
     }
 
-    /// The generator that the file names, for `attribution`.
-    pub fn generator(&self) -> Option<&str> {
-        let manifest = || self.declaring_c2pa()?.claim_generator.as_deref();
-        self.ai_tool.as_deref().or_else(manifest)
+    /// The name of the AI signature, for `ai_tool_signature`: the generator, or where the declaration stands.
+    pub fn ai_signature(&self) -> Option<String> {
+        self.evidence().iter().find(|evidence| evidence.proves_ai()).map(|evidence| evidence.name().to_owned())
     }
 
-    /// The manifest, if it belongs to the content and declares it made by AI.
-    fn declaring_c2pa(&self) -> Option<&C2pa> {
-        self.intact_c2pa().filter(|c2pa| c2pa.declares_ai())
-    }
-
-    fn intact_c2pa(&self) -> Option<&C2pa> {
-        self.c2pa.as_ref().filter(|c2pa| c2pa.integrity != Integrity::Tampered)
+    /// The generator that the file proves to be made by, for `attribution`.
+    pub fn generator(&self) -> Option<String> {
+        self.evidence().into_iter().filter(Evidence::proves_ai).find_map(|evidence| evidence.generator)
     }
 }
 
-/// A term of IPTC's digital source type vocabulary: the last segment of its URI, as in `trainedAlgorithmicMedia`
-/// (<https://cv.iptc.org/newscodes/digitalsourcetype/>).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct SourceType(String);
-
-impl SourceType {
-    /// From a URI or the term alone. `None` when no term is left: at most 64 ASCII letters.
-    pub fn parse(uri: &str) -> Option<Self> {
-        let term = uri.trim().trim_end_matches('/').rsplit(['/', ':']).next()?;
-        let plausible = (1..=64).contains(&term.len()) && term.bytes().all(|b| b.is_ascii_alphabetic());
-        plausible.then(|| Self(term.to_owned()))
+/// Marks as they are stored. Scans of before there was evidence kept the generator's name alone.
+fn marks<'de, D: Deserializer<'de>>(stored: D) -> Result<Vec<Evidence>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Stored {
+        Marks(Vec<Evidence>),
+        Tool(Option<String>),
     }
+    let mark = |tool: String| Evidence {
+        kind: EvidenceKind::Signature,
+        standard: "none; the generator's own custom".to_owned(),
+        statement: format!("Its metadata carries the signature of {tool}."),
+        origin: Origin::AiGenerated,
+        strength: Strength::Proof,
+        found_in: "metadata".to_owned(),
+        forgeable: true,
+        generator: Some(tool),
+        version: None,
+        model: None,
+    };
+    Ok(match Stored::deserialize(stored)? {
+        Stored::Marks(marks) => marks,
+        Stored::Tool(tool) => tool.map(mark).into_iter().collect(),
+    })
+}
 
-    /// The term.
-    pub fn as_str(&self) -> &str {
-        &self.0
+/// What a declared source type comes to.
+fn declaration(source_type: &SourceType) -> Evidence {
+    let (origin, strength, statement) = match source_type {
+        source if source.is_ai_generated() => {
+            (Origin::AiGenerated, Strength::Proof, "Its metadata declares it made by a trained model.".to_owned())
+        }
+        source if source.is_ai_edited() => (
+            Origin::AiEdited,
+            Strength::Strong,
+            "Its metadata declares parts of it made by a trained model.".to_owned(),
+        ),
+        source if source.is_capture() => {
+            (Origin::Captured, Strength::Hint, "Its metadata declares it captured from real life.".to_owned())
+        }
+        source => {
+            (Origin::Unstated, Strength::Hint, format!("Its metadata declares its source as {}.", source.as_str()))
+        }
+    };
+    Evidence {
+        kind: EvidenceKind::Declaration,
+        standard: "IPTC Photo Metadata Standard 2025.1, Digital Source Type".to_owned(),
+        statement,
+        origin,
+        strength,
+        found_in: "XMP DigitalSourceType".to_owned(),
+        forgeable: true,
+        generator: None,
+        version: None,
+        model: None,
     }
+}
 
-    /// Made by a trained model.
-    pub fn is_ai_generated(&self) -> bool {
-        self.0 == "trainedAlgorithmicMedia"
-    }
-
-    /// Partly made by a trained model: inpainting, generative fill.
-    pub fn is_ai_edited(&self) -> bool {
-        self.0 == "compositeWithTrainedAlgorithmicMedia"
-    }
-
-    /// Captured from real life.
-    pub fn is_capture(&self) -> bool {
-        matches!(self.0.as_str(), "digitalCapture" | "computationalCapture" | "negativeFilm" | "positiveFilm" | "print")
+/// What a camera's notes come to.
+fn photograph(camera: &str) -> Evidence {
+    Evidence {
+        kind: EvidenceKind::Camera,
+        standard: "Exif 3.0 (CIPA DC-008), sections 4.6.4 and 4.6.5".to_owned(),
+        statement: format!("Its metadata names a camera, {camera}; metadata can be copied."),
+        origin: Origin::Captured,
+        strength: Strength::Hint,
+        found_in: "EXIF Make and Model".to_owned(),
+        forgeable: true,
+        generator: None,
+        version: None,
+        model: Some(camera.to_owned()),
     }
 }
 
@@ -177,6 +220,46 @@ impl C2pa {
             (_, Some(source)) if source.is_ai_edited() => C2paVerdict::AiEdited,
             (_, Some(source)) if source.is_capture() => C2paVerdict::Captured,
             _ => C2paVerdict::NoClaim,
+        }
+    }
+
+    /// The manifest as a statement.
+    fn evidence(&self) -> Evidence {
+        let by = self.claim_generator.as_ref().map(|generator| format!(" by {generator}")).unwrap_or_default();
+        let (origin, strength, statement) = match self.verdict() {
+            C2paVerdict::AiGenerated => (
+                Origin::AiGenerated,
+                Strength::Proof,
+                format!("Its C2PA manifest{by} declares it made by a trained model."),
+            ),
+            C2paVerdict::AiEdited => (
+                Origin::AiEdited,
+                Strength::Strong,
+                format!("Its C2PA manifest{by} declares parts of it made by a trained model."),
+            ),
+            C2paVerdict::Captured => {
+                (Origin::Captured, Strength::Strong, format!("Its C2PA manifest{by} declares it captured by a device."))
+            }
+            C2paVerdict::NoClaim => {
+                (Origin::Unstated, Strength::Hint, format!("Its C2PA manifest{by} does not say how it was made."))
+            }
+            C2paVerdict::Tampered => (
+                Origin::Unstated,
+                Strength::Hint,
+                "Its C2PA manifest does not match the image and was ignored.".to_owned(),
+            ),
+        };
+        Evidence {
+            kind: EvidenceKind::Manifest,
+            standard: "C2PA specification 2.1, section 18.15 (actions)".to_owned(),
+            statement,
+            origin,
+            strength,
+            found_in: "C2PA".to_owned(),
+            forgeable: self.trust == Trust::Untrusted || self.integrity != Integrity::Intact,
+            generator: self.claim_generator.clone(),
+            version: None,
+            model: None,
         }
     }
 }
@@ -296,21 +379,12 @@ mod tests {
     }
 
     #[test]
-    fn a_source_type_is_the_last_segment_of_its_uri() {
-        let uri = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
-        assert!(SourceType::parse(uri).unwrap().is_ai_generated());
-        assert!(SourceType::parse("iptc:compositeWithTrainedAlgorithmicMedia ").unwrap().is_ai_edited());
-        assert_eq!(SourceType::parse("http://example.com/<script>"), None);
-        assert_eq!(SourceType::parse(""), None);
-    }
-
-    #[test]
     fn only_a_manifest_that_fits_its_content_proves_anything() {
         let says = |integrity, term| Provenance { c2pa: Some(c2pa(integrity, term)), ..Provenance::default() };
         let expired = says(Integrity::BadCredential, "trainedAlgorithmicMedia");
         assert!(expired.proves_ai());
-        assert_eq!(expired.generator(), Some("ChatGPT"));
-        assert_eq!(expired.ai_signature(), Some("ChatGPT"));
+        assert_eq!(expired.generator().as_deref(), Some("ChatGPT"));
+        assert_eq!(expired.ai_signature().as_deref(), Some("ChatGPT"));
         let tampered = says(Integrity::Tampered, "trainedAlgorithmicMedia");
         assert!(!tampered.proves_ai());
         assert_eq!(tampered.generator(), None);
@@ -319,6 +393,47 @@ mod tests {
         assert_eq!(c2pa(Integrity::Intact, "compositeWithTrainedAlgorithmicMedia").verdict(), C2paVerdict::AiEdited);
         assert_eq!(c2pa(Integrity::Intact, "digitalCapture").verdict(), C2paVerdict::Captured);
         assert_eq!(c2pa(Integrity::Intact, "").verdict(), C2paVerdict::NoClaim);
+    }
+
+    #[test]
+    fn scans_of_before_there_was_evidence_keep_their_generator() {
+        let stored = |tool: &str| {
+            let rest = r#""has_exif": false, "camera": null, "has_exposure": false, "software": null"#;
+            let json = format!(r#"{{{rest}, "ai_tool": {tool}, "source_type": null, "c2pa": null}}"#);
+            serde_json::from_str::<Provenance>(&json).unwrap()
+        };
+        let signed = stored("\"ComfyUI\"");
+        assert_eq!((signed.generator().as_deref(), signed.proves_ai()), (Some("ComfyUI"), true));
+        assert_eq!(stored("null"), Provenance::default());
+        let again: Provenance = serde_json::from_str(&serde_json::to_string(&signed).unwrap()).unwrap();
+        assert_eq!(again, signed);
+    }
+
+    #[test]
+    fn evidence_is_sorted_by_strength() {
+        let camera = Some("Canon EOS 40D".to_owned());
+        let captured = Provenance {
+            camera,
+            has_exposure: true,
+            c2pa: Some(c2pa(Integrity::Intact, "digitalCapture")),
+            ..Provenance::default()
+        };
+        let kinds = |provenance: &Provenance| provenance.evidence().iter().map(|e| e.kind).collect::<Vec<_>>();
+        assert_eq!(kinds(&captured), [EvidenceKind::Manifest, EvidenceKind::Camera]);
+        let declared = Provenance { source_type: SourceType::parse("trainedAlgorithmicMedia"), ..captured };
+        assert_eq!(kinds(&declared)[0], EvidenceKind::Declaration);
+        assert!(
+            Provenance { camera: Some("X".to_owned()), ..Provenance::default() }.evidence().is_empty(),
+            "no exposure"
+        );
+    }
+
+    #[test]
+    fn only_a_trusted_signature_cannot_be_forged() {
+        let forgeable = |integrity, trust| C2pa { trust, ..c2pa(integrity, "digitalCapture") }.evidence().forgeable;
+        assert!(!forgeable(Integrity::Intact, Trust::Trusted));
+        assert!(forgeable(Integrity::Intact, Trust::Untrusted));
+        assert!(forgeable(Integrity::BadCredential, Trust::Trusted));
     }
 
     #[test]

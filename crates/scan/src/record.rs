@@ -1,8 +1,8 @@
 //! A scan: one content, the stages it runs, and where it stands.
 
 use crate::{
-    AccountId, Action, AuditEntry, Deed, ErrorCode, ImageFacts, Modality, Moderation, Outcome, Pack, Probability,
-    Review, ScanId, Segment, Source, Stage, TraceContext, Verdict, Warning,
+    AccountId, Action, AuditEntry, Deed, ErrorCode, Evidence, ImageFacts, Modality, Moderation, Outcome, Pack,
+    Probability, Review, ScanId, Segment, Source, Stage, TraceContext, Verdict, Warning,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -176,9 +176,14 @@ impl Scan {
         Some(AuditEntry { at: self.state.finished_at()?, deed })
     }
 
+    /// What the content says of its own origin, strongest first.
+    pub fn evidence(&self) -> Vec<Evidence> {
+        self.image.as_ref().map(|image| image.provenance.evidence()).unwrap_or_default()
+    }
+
     /// Whether the content itself proves that AI made it.
     pub fn proves_ai(&self) -> bool {
-        self.image.as_ref().is_some_and(|image| image.provenance.proves_ai())
+        self.evidence().iter().any(Evidence::proves_ai)
     }
 }
 

@@ -3,8 +3,8 @@
 use crate::image::{C2pa, C2paVerdict, Integrity, Trust};
 use crate::sighting::{AttributionReport, Basis, HeatMapReport};
 use crate::{
-    Action, ErrorCode, Failure, ImageFacts, Modality, Outcome, Probability, Review, Scan, Segment, Sighting, Source,
-    Stage, State, Verdict, Warning,
+    Action, ErrorCode, Evidence, Failure, ImageFacts, Modality, Outcome, Probability, Review, Scan, Segment, Sighting,
+    Source, Stage, State, Verdict, Warning,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -79,6 +79,8 @@ pub struct TextDetails {
     pub ensemble_method: &'static str,
     /// For each stage of the modality, whether it ran.
     pub stages: BTreeMap<String, bool>,
+    /// What the text says of its own origin, strongest first.
+    pub evidence: Vec<Evidence>,
     /// The documented measurements.
     pub features: Option<TextFeatures>,
 }
@@ -96,6 +98,8 @@ pub struct ImageDetails {
     pub ensemble_method: &'static str,
     /// For each stage of the modality, whether it ran.
     pub stages: BTreeMap<String, bool>,
+    /// What the file says of its own origin, strongest first.
+    pub evidence: Vec<Evidence>,
     /// The documented measurements and what else is known of the file.
     pub features: Option<ImageFeatures>,
     /// What made the image, where the file says it, or where it is `ai_generated` and looks clearly like the work of one
@@ -200,7 +204,7 @@ impl ScanReport {
             status: scan.state.name().to_owned(),
             verdict: conclusion.map(|c| c.verdict.to_string()),
             confidence: conclusion.map(|c| c.confidence.rounded()),
-            attribution: scan.image.as_ref().and_then(|image| image.provenance.generator()).map(str::to_owned),
+            attribution: scan.image.as_ref().and_then(|image| image.provenance.generator()),
             explanation: explain(scan),
             details: Details::new(scan),
             latency_ms: (end - scan.created_at).whole_milliseconds().max(0) as u64,
@@ -255,6 +259,7 @@ impl Details {
                 roberta_score: score(Stage::Roberta),
                 ensemble_method,
                 stages,
+                evidence: scan.evidence(),
                 features: measured(scan, Stage::Heuristics).and_then(TextFeatures::from_measured),
             }),
             Modality::Image => Details::Image(ImageDetails {
@@ -263,6 +268,7 @@ impl Details {
                 classifier_score: score(Stage::Classifier),
                 ensemble_method,
                 stages,
+                evidence: scan.evidence(),
                 features: scan.image.as_ref().map(|facts| ImageFeatures::new(facts, measured(scan, Stage::Frequency))),
                 attribution: attribution(scan),
                 heatmap: scan
@@ -271,6 +277,14 @@ impl Details {
                     .zip(sighting(scan))
                     .map(|(image, seen)| HeatMapReport::new(&seen.map, image)),
             }),
+        }
+    }
+
+    /// What the content says of its own origin, strongest first.
+    pub fn evidence(&self) -> &[Evidence] {
+        match self {
+            Details::Text(text) => &text.evidence,
+            Details::Image(image) => &image.evidence,
         }
     }
 
@@ -308,7 +322,7 @@ impl ImageFeatures {
             format: facts.format.to_string(),
             file_size_bytes: facts.file_size_bytes,
             has_exif: provenance.has_exif,
-            ai_tool_signature: provenance.ai_signature().map(str::to_owned),
+            ai_tool_signature: provenance.ai_signature(),
             c2pa_verdict: provenance.c2pa.as_ref().map(C2pa::verdict),
             fft_smoothness: spectral("fft_smoothness"),
             fft_periodicity: spectral("fft_periodicity"),
@@ -370,7 +384,7 @@ fn explain(scan: &Scan) -> String {
     let (verdict, confidence) = (conclusion.verdict, conclusion.confidence);
     match &scan.image {
         None => explain_text(scan, verdict, confidence),
-        Some(image) => explain_image(scan, image, verdict, confidence),
+        Some(_) => explain_image(scan, verdict, confidence),
     }
 }
 
@@ -389,7 +403,7 @@ fn explain_text(scan: &Scan, verdict: Verdict, confidence: Probability) -> Strin
     format!("Content {finding} ({method}). AI probability: {confidence}.")
 }
 
-fn explain_image(scan: &Scan, image: &ImageFacts, verdict: Verdict, confidence: Probability) -> String {
+fn explain_image(scan: &Scan, verdict: Verdict, confidence: Probability) -> String {
     let methods = [
         (Stage::Metadata, "metadata"),
         (Stage::Frequency, "frequency analysis"),
@@ -403,41 +417,8 @@ fn explain_image(scan: &Scan, image: &ImageFacts, verdict: Verdict, confidence: 
         Verdict::Human => "shows no strong indicators of AI generation",
         Verdict::Mixed => "shows mixed signals, neither clearly captured nor clearly generated",
     };
-    let found = found_in_metadata(image).map(|found| format!(" {found}")).unwrap_or_default();
+    let found = scan.evidence().first().map(|found| format!(" {}", found.statement)).unwrap_or_default();
     format!("Image {finding} ({}).{found} AI probability: {confidence}.", ran.join(" + "))
-}
-
-/// The most telling thing that the file says of its origin, as a sentence.
-fn found_in_metadata(image: &ImageFacts) -> Option<String> {
-    let provenance = &image.provenance;
-    if let Some(tool) = &provenance.ai_tool {
-        return Some(format!("Its metadata carries the signature of {tool}."));
-    }
-    let manifest = provenance.c2pa.as_ref();
-    let by = manifest.and_then(|c2pa| c2pa.claim_generator.as_ref()).map(|g| format!(" by {g}")).unwrap_or_default();
-    match manifest.map(C2pa::verdict) {
-        Some(C2paVerdict::AiGenerated) => {
-            return Some(format!("Its C2PA manifest{by} declares it made by a trained model."));
-        }
-        Some(C2paVerdict::AiEdited) => {
-            return Some(format!("Its C2PA manifest{by} declares parts of it made by a trained model."));
-        }
-        Some(C2paVerdict::Tampered) => {
-            return Some("Its C2PA manifest does not match the image and was ignored.".to_owned());
-        }
-        _ => {}
-    }
-    match &provenance.source_type {
-        Some(source) if source.is_ai_generated() => {
-            return Some("Its metadata declares it made by a trained model.".to_owned());
-        }
-        Some(source) if source.is_ai_edited() => {
-            return Some("Its metadata declares parts of it made by a trained model.".to_owned());
-        }
-        _ => {}
-    }
-    let camera = provenance.camera.as_ref().filter(|_| provenance.has_exposure)?;
-    Some(format!("Its metadata names a camera, {camera}; metadata can be copied."))
 }
 
 fn segments(scan: &Scan) -> Vec<SegmentReport> {

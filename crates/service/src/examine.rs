@@ -44,7 +44,7 @@ pub fn text(pack: &Pack, text: &Text, received_at: OffsetDateTime) -> Result<Exa
 pub fn image(pack: &Pack, file: &[u8], limits: &Limits, received_at: OffsetDateTime) -> Result<Examined, ServiceError> {
     let mut scan = new_scan(pack, Modality::Image, received_at)?;
     let picture = image::decode(file, limits)?;
-    let provenance = image::metadata::provenance(file, picture.format);
+    let provenance = image::metadata::provenance(file, picture.format, picture.stealth);
     let readings = BTreeMap::from([
         (Stage::Metadata, image::metadata::reading(&provenance)),
         (Stage::Frequency, image::frequency::measure(&picture.rgb)),

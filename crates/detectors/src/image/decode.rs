@@ -1,6 +1,6 @@
 //! From untrusted bytes to pixels, within limits that hold before anything is allocated.
 
-use super::colour;
+use super::{Stealth, colour};
 use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageReader, RgbImage};
 use scan::image::{ImageFormat, MAX_PIXELS, MIN_SIDE};
@@ -33,6 +33,8 @@ pub struct Picture {
     pub format: ImageFormat,
     /// 8 bits a channel, sRGB: an embedded RGB profile has been applied.
     pub rgb: RgbImage,
+    /// A generator's settings that are hidden in the pixels.
+    pub stealth: Option<Stealth>,
 }
 
 impl Picture {
@@ -112,12 +114,11 @@ pub fn sniff(bytes: &[u8]) -> Option<ImageFormat> {
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, DecodeError> {
     let format = sniff(bytes).ok_or(DecodeError::Unsupported)?;
     // Other people's decoders on hostile bytes: what they panic on is a damaged file.
-    let rgb = catch_unwind(|| pixels(bytes, format, limits))
-        .unwrap_or(Err(DecodeError::Corrupt { format, reason: "its data contradict each other" }))?;
-    Ok(Picture { format, rgb })
+    catch_unwind(|| picture(bytes, format, limits))
+        .unwrap_or(Err(DecodeError::Corrupt { format, reason: "its data contradict each other" }))
 }
 
-fn pixels(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<RgbImage, DecodeError> {
+fn picture(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Picture, DecodeError> {
     let refuse = |error: ImageError| DecodeError::Corrupt { format, reason: reason(&error) };
     let corrupt = |reason| DecodeError::Corrupt { format, reason };
     let codec = match format {
@@ -147,6 +148,7 @@ fn pixels(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<RgbImage
     let size = usize::try_from(decoder.total_bytes()).map_err(|_| corrupt("its size overflows"))?;
     let mut samples = vec![0; size];
     decoder.read_image(&mut samples).map_err(refuse)?;
+    let stealth = Stealth::find(&samples, width, height, color).filter(|_| format != ImageFormat::Jpeg);
     let mut rgb = to_rgb(samples, color);
     if let Some(profile) = profile {
         colour::to_srgb(&mut rgb, &profile);
@@ -154,7 +156,7 @@ fn pixels(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<RgbImage
     let rgb = RgbImage::from_raw(width, height, rgb).ok_or(corrupt("its size is inconsistent"))?;
     let mut turned = DynamicImage::ImageRgb8(rgb);
     turned.apply_orientation(orientation);
-    Ok(turned.into_rgb8())
+    Ok(Picture { format, rgb: turned.into_rgb8(), stealth })
 }
 
 /// A decoder's own words may quote the file.

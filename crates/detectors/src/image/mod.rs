@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! bytes ─ decode ─▶ Picture ─ frequency::measure ─▶ Reading
-//!   │                  └───── views ─────────────▶ Pixels (for the classifier)
-//!   └─ metadata::provenance ─▶ Provenance ─ metadata::reading ─▶ Reading
+//!   │                  ├───── views ─────────────▶ Pixels (for the classifier)
+//!   │                  └─ Stealth ─┐
+//!   └───────────── metadata::provenance ─▶ Provenance ─ metadata::reading ─▶ Reading
 //! ```
 
 mod colour;
@@ -11,7 +12,9 @@ mod decode;
 pub mod frequency;
 pub mod metadata;
 mod noise;
+mod stealth;
 mod views;
 
 pub use decode::{DecodeError, Limits, Picture, decode, sniff};
+pub use stealth::Stealth;
 pub use views::squares;

@@ -3,8 +3,9 @@
 //! Read here and not with kamadak-exif: that keeps every entry of every sub-directory, which a hostile block can make
 //! quadratic in its size (overlapping directories: 1.7 million entries from 32 KB). This reads two directories.
 
-use super::blocks::{Blocks, MAX_BLOCK, decode};
-use super::clean;
+use super::blocks::{Blocks, MAX_BLOCK, Place};
+use super::camera::camera;
+use super::encoding::{decode, is_little_endian, is_utf16, utf16};
 
 /// The most entries that are read of a directory; cameras write about 60.
 const MAX_ENTRIES: usize = 512;
@@ -12,15 +13,26 @@ const EXIF_DIRECTORY: u16 = 0x8769;
 const MAKE: u16 = 0x010f;
 const MODEL: u16 = 0x0110;
 const USER_COMMENT: u16 = 0x9286;
+/// Windows' own comment, in UTF-16.
+const XP_COMMENT: u16 = 0x9c9c;
+/// Other forms of metadata, as TIFF keeps them.
+const XMP: u16 = 0x02bc;
+const IPTC: u16 = 0x83bb;
 /// Exposure time, f-number, photographic sensitivity, focal length.
 const EXPOSURE: [u16; 4] = [0x829a, 0x829d, 0x8827, 0x920a];
 /// Texts under the names that signatures are looked for by.
-const TEXTS: [(u16, &str); 5] =
-    [(0x010e, "Description"), (MAKE, "Make"), (MODEL, "Model"), (0x0131, "Software"), (0x013b, "Artist")];
+const TEXTS: [(u16, &str); 6] = [
+    (0x010e, "Description"),
+    (MAKE, "Make"),
+    (MODEL, "Model"),
+    (0x0131, "Software"),
+    (0x013b, "Artist"),
+    (0x8298, "Rights"),
+];
 
 /// What an EXIF block tells.
 pub(super) struct Exif {
-    /// Make and model, where they are plausible for a camera.
+    /// Make and model, where they are a camera's.
     pub(super) camera: Option<String>,
     /// How many of exposure time, f-number, sensitivity and focal length it gives, 0 to 4.
     pub(super) exposures: usize,
@@ -32,58 +44,55 @@ pub(super) fn read(tiff: &[u8], blocks: &mut Blocks<'_>) -> Option<Exif> {
     let main: Vec<Entry<'_>> = tiff.directory(tiff.u32(4)?)?.collect();
     let pointer = main.iter().find(|entry| entry.tag == EXIF_DIRECTORY).and_then(|entry| tiff.number(entry));
     let detail: Vec<Entry<'_>> = pointer.and_then(|offset| tiff.directory(offset)).into_iter().flatten().collect();
+    let first = |tag| main.iter().find(|entry| entry.tag == tag);
     for (tag, key) in TEXTS {
-        if let Some(entry) = main.iter().find(|entry| entry.tag == tag) {
-            blocks.text(key, until_zero(entry.value));
-        }
+        _ = first(tag).map(|entry| blocks.text(Place::Exif, key, until_zero(entry.value)));
     }
-    if let Some(entry) = detail.iter().find(|entry| entry.tag == USER_COMMENT) {
-        blocks.text("UserComment", user_comment(entry.value, tiff.little).as_bytes());
+    // It belongs into the second, but what is written with Pillow has it in the first.
+    for entry in main.iter().chain(&detail).filter(|entry| entry.tag == USER_COMMENT).take(2) {
+        blocks.text(Place::Exif, "UserComment", user_comment(entry.value, tiff.little).as_bytes());
     }
-    let text = |tag| main.iter().find(|entry| entry.tag == tag).map(|entry| decode(until_zero(entry.value)));
-    let given = |tag: &u16| detail.iter().any(|entry| entry.tag == *tag && entry.value.iter().any(|byte| *byte != 0));
-    Some(Exif { camera: camera(text(MAKE), text(MODEL)), exposures: EXPOSURE.iter().filter(|tag| given(tag)).count() })
+    if let Some(entry) = first(XP_COMMENT) {
+        let comment = utf16(&entry.value[..entry.value.len().min(MAX_BLOCK)], true);
+        blocks.text(Place::Exif, "Comment", comment.trim_matches(['\0', ' ']).as_bytes());
+    }
+    if let Some(entry) = first(XMP) {
+        blocks.xmp(entry.value[..entry.value.len().min(MAX_BLOCK)].to_vec());
+    }
+    if let Some(entry) = first(IPTC) {
+        blocks.iptc.get_or_insert(entry.value[..entry.value.len().min(MAX_BLOCK)].to_vec().into());
+    }
+    let given = |tag: &&u16| detail.iter().any(|entry| entry.tag == **tag && entry.value.iter().any(|byte| *byte != 0));
+    let exposures = EXPOSURE.iter().filter(given).count();
+    let text = |tag| first(tag).map(|entry| decode(until_zero(entry.value))).unwrap_or_default();
+    Some(Exif { camera: camera(&text(MAKE), &text(MODEL), exposures > 0), exposures })
 }
 
-/// Makers and models are short names. (ComfyUI keeps its whole graph in these two fields.)
-fn camera(make: Option<String>, model: Option<String>) -> Option<String> {
-    let plausible = |text: String| {
-        let name = clean(&text)?;
-        let odd = |c: char| matches!(c, '{' | '}' | '[' | ']' | '<' | '>' | '"' | '=' | ':' | '\\');
-        (name.chars().count() <= 64 && name.chars().any(char::is_alphanumeric) && !name.contains(odd)).then_some(name)
-    };
-    let (make, model) = (plausible(make?)?, plausible(model?)?);
-    // Many models repeat the maker: `Canon` and `Canon EOS 40D`.
-    let maker = make.split(' ').next().unwrap_or_default().to_lowercase();
-    let repeats = model.to_lowercase().starts_with(&maker);
-    Some(if repeats { model } else { format!("{make} {model}") })
-}
-
-/// A character code in eight bytes, then the text. Writers disagree on the byte order of `UNICODE` (UTF-16): a byte
-/// order mark decides, or else where the zero bytes of Latin letters are, or else the order of the file.
+/// A character code in eight bytes (CIPA DC-008, section 4.6.5.E), then the text; some write it in small letters, some
+/// leave it out. Writers disagree on the byte order of `UNICODE` (UTF-16), and some write UTF-8 under that name.
 fn user_comment(value: &[u8], little: bool) -> String {
-    let Some((code, text)) = value[..value.len().min(MAX_BLOCK)].split_first_chunk::<8>() else {
-        return String::new();
+    let value = &value[..value.len().min(MAX_BLOCK)];
+    let (code, text) = value.split_at_checked(8).unwrap_or_default();
+    let (declared, text) = match &*code.to_ascii_uppercase() {
+        b"UNICODE\0" => (true, text),
+        b"ASCII\0\0\0" | b"JIS\0\0\0\0\0" | b"\0\0\0\0\0\0\0\0" => (false, text),
+        _ => (false, value),
     };
-    if code != b"UNICODE\0" {
-        return decode(text).trim_matches(['\0', ' ']).to_owned();
-    }
-    let pairs = text.as_chunks::<2>().0;
-    let zeros = |at: usize| pairs.iter().filter(|pair| pair[at] == 0).count();
-    let little = match pairs.first() {
-        Some([0xff, 0xfe]) => true,
-        Some([0xfe, 0xff]) => false,
-        _ if zeros(0) != zeros(1) => zeros(1) > zeros(0),
-        _ => little,
+    let narrow = || {
+        let end = text.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        !text[..end].contains(&0) && str::from_utf8(text).is_ok()
     };
-    let unit = |pair: &[u8; 2]| if little { u16::from_le_bytes(*pair) } else { u16::from_be_bytes(*pair) };
-    let text: String = char::decode_utf16(pairs.iter().map(unit)).map(|c| c.unwrap_or('\u{fffd}')).collect();
-    text.trim_matches(['\0', '\u{feff}', ' ']).to_owned()
+    let wide = if declared { !narrow() } else { is_utf16(text) };
+    let text = if wide { utf16(text, is_little_endian(text).unwrap_or(little)) } else { decode(text) };
+    text.trim_matches(['\0', ' ']).to_owned()
 }
 
 fn until_zero(value: &[u8]) -> &[u8] {
     &value[..value.iter().position(|byte| *byte == 0).unwrap_or(value.len())]
 }
+
+/// The type of a pointer to a directory (TIFF technical note 1); most writers take LONG.
+const DIRECTORY: u16 = 13;
 
 /// TIFF 6.0, section 2.
 struct Tiff<'a> {
@@ -126,9 +135,10 @@ impl<'a> Tiff<'a> {
     fn entry(&self, at: usize) -> Option<Entry<'a>> {
         let (tag, kind, count) = (self.u16(at)?, self.u16(at + 2)?, self.u32(at + 4)?);
         let unit = match kind {
-            1 | 2 | 6 | 7 => 1,
+            // 129 is UTF-8 (Exif 3.0, section 4.6.2).
+            1 | 2 | 6 | 7 | 129 => 1,
             3 | 8 => 2,
-            4 | 9 | 11 => 4,
+            4 | 9 | 11 | DIRECTORY => 4,
             5 | 10 | 12 => 8,
             _ => return None,
         };
@@ -137,9 +147,9 @@ impl<'a> Tiff<'a> {
         Some(Entry { tag, kind, value: self.bytes.get(start..start.checked_add(length)?)? })
     }
 
-    /// The value of a field of one 32-bit number.
+    /// The value of a field of one 32-bit number, or the offset of a directory.
     fn number(&self, entry: &Entry<'a>) -> Option<usize> {
-        let long = (entry.kind == 4).then(|| entry.value.first_chunk()).flatten()?;
+        let long = matches!(entry.kind, 4 | DIRECTORY).then(|| entry.value.first_chunk()).flatten()?;
         usize::try_from(if self.little { u32::from_le_bytes(*long) } else { u32::from_be_bytes(*long) }).ok()
     }
 }
@@ -199,22 +209,28 @@ mod tests {
             (Tag::Model, ascii(r#"prompt:{"1": {"class_type": "KSampler", "inputs": {}}}"#)),
         ]);
         assert_eq!(exif.camera, None);
-        let texts: Vec<_> =
-            texts.into_iter().map(|(key, value)| super::super::blocks::Text { key: key.into(), value }).collect();
-        assert_eq!(super::super::signatures::tool(&texts), Some("ComfyUI"));
+        assert!(texts.iter().any(|(key, graph)| key == "Model" && graph.contains("KSampler")), "{texts:?}");
     }
 
     #[test]
     fn user_comments_come_in_many_encodings() {
         let utf16 = |order: fn(u16) -> [u8; 2]| "Ente 🦆".encode_utf16().flat_map(order).collect::<Vec<u8>>();
+        let ascii = "Ente 🦆".as_bytes().to_vec();
         for (code, text, expected) in [
-            (b"ASCII\0\0\0", b"a duck\0".to_vec(), "a duck"),
+            (&b"ASCII\0\0\0"[..], b"a duck\0".to_vec(), "a duck"),
+            (b"ascii\0\0\0", b"a duck\0".to_vec(), "a duck"),
             (b"UNICODE\0", utf16(u16::to_be_bytes), "Ente 🦆"),
             (b"UNICODE\0", utf16(u16::to_le_bytes), "Ente 🦆"),
+            (b"Unicode\0", utf16(u16::to_le_bytes), "Ente 🦆"),
             (b"UNICODE\0", [&[0xff, 0xfe][..], &utf16(u16::to_le_bytes)].concat(), "Ente 🦆"),
-            (b"\0\0\0\0\0\0\0\0", "Ente 🦆".into(), "Ente 🦆"),
+            (b"UNICODE\0", [&ascii[..], b"\0"].concat(), "Ente 🦆"),
+            (b"\0\0\0\0\0\0\0\0", ascii.clone(), "Ente 🦆"),
+            (b"\0\0\0\0\0\0\0\0", utf16(u16::to_le_bytes), "Ente 🦆"),
+            (b"", ascii, "Ente 🦆"),
+            (b"", b"Unicode is no code here".to_vec(), "Unicode is no code here"),
+            (b"", b"short".to_vec(), "short"),
         ] {
-            let comment = Value::Undefined([&code[..], &text].concat(), 0);
+            let comment = Value::Undefined([code, &text].concat(), 0);
             let (_, texts) = written(&[(Tag::UserComment, comment)]);
             assert_eq!(texts, [("UserComment".to_owned(), expected.to_owned())]);
         }

@@ -1,6 +1,6 @@
 //! GIF89a extensions (CompuServe, 1990, sections 20 to 26): comments, and XMP and C2PA as application extensions.
 
-use super::blocks::Blocks;
+use super::blocks::{Blocks, Place};
 
 pub(super) fn blocks(bytes: &[u8]) -> Blocks<'_> {
     let mut blocks = Blocks::default();
@@ -20,7 +20,7 @@ fn walk<'a>(bytes: &'a [u8], blocks: &mut Blocks<'a>) -> Option<()> {
                 let (label, body) = body.split_first()?;
                 let (data, after) = sub_blocks(body)?;
                 match label {
-                    0xfe => blocks.text("Comment", &joined(data, blocks.room())),
+                    0xfe => blocks.text(Place::Gif, "Comment", &joined(data, blocks.room())),
                     0xff => application(data, blocks),
                     _ => {}
                 }

@@ -1,27 +1,33 @@
-//! JPEG marker segments (ITU-T T.81, annex B) before the first scan.
+//! JPEG marker segments (ITU-T T.81, annex B) before the first scan. Of several pictures in one file (CIPA DC-007, MPO)
+//! the first, which is the one that is shown.
 
-use super::blocks::Blocks;
+use super::blocks::{Blocks, MAX_BLOCK, Place};
+use super::{iptc, xmp};
 
-const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
-const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
-/// The image resource that holds IPTC records.
-const IPTC: u16 = 0x0404;
+/// A portion of extended XMP: what did not fit into one segment of 64 KB (ISO 16684-3, section 6.1.3).
+const EXTENSION: &[u8] = b"http://ns.adobe.com/xmp/extension/\0";
+/// Hexadecimal digits that name an extended packet.
+const NAME: usize = 32;
 
-/// Extended XMP (over 64 KB) is left out: the properties that matter are in the standard packet.
 pub(super) fn blocks(bytes: &[u8]) -> Blocks<'_> {
     let mut blocks = Blocks::default();
+    let mut extension = Extension::default();
     let mut rest = bytes.get(2..).unwrap_or_default();
     while let Some((marker, data, after)) = segment(rest) {
         rest = after;
         match marker {
             0xe1 if data.starts_with(b"Exif\0\0") => blocks.exif(data),
-            0xe1 => _ = data.strip_prefix(XMP).map(|packet| blocks.xmp(packet)),
+            0xe1 if data.starts_with(EXTENSION) => _ = extension.add(&data[EXTENSION.len()..]),
+            0xe1 => _ = data.strip_prefix(xmp::NAMESPACE).map(|packet| blocks.xmp(packet)),
             // JUMBF in APP11: "JP", box instance and packet sequence number, box length, box type.
             0xeb if data.starts_with(b"JP") && data.get(12..16) == Some(b"jumb") => blocks.manifest = true,
-            0xed => _ = data.strip_prefix(PHOTOSHOP).and_then(|resources| photoshop(resources, &mut blocks)),
-            0xfe => blocks.text("Comment", data),
+            0xed if blocks.iptc.is_none() => blocks.iptc = iptc::records(data).map(Into::into),
+            0xfe => blocks.text(Place::Jpeg, "Comment", data),
             _ => {}
         }
+    }
+    if !extension.packet.is_empty() {
+        blocks.xmp(extension.packet);
     }
     blocks
 }
@@ -41,17 +47,28 @@ fn segment(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     }
 }
 
-/// Adobe's image resources: `8BIM`, id, padded Pascal string, length, padded data.
-fn photoshop<'a>(mut resources: &'a [u8], blocks: &mut Blocks<'a>) -> Option<()> {
-    while let Some(rest) = resources.strip_prefix(b"8BIM") {
-        let (id, rest) = rest.split_first_chunk()?;
-        let name = usize::from(*rest.first()?) + 1;
-        let (length, rest) = rest.get(name.next_multiple_of(2)..)?.split_first_chunk()?;
-        let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-        if u16::from_be_bytes(*id) == IPTC {
-            blocks.iptc.get_or_insert(rest.get(..length)?.into());
+/// The first extended packet, as far as its portions were seen. What is missing of it is blank.
+#[derive(Default)]
+struct Extension<'a> {
+    name: &'a [u8],
+    packet: Vec<u8>,
+}
+
+impl<'a> Extension<'a> {
+    /// Adds a portion: name, length of the whole, offset, bytes.
+    fn add(&mut self, portion: &'a [u8]) -> Option<()> {
+        let (name, rest) = portion.split_at_checked(NAME)?;
+        let (length, rest) = rest.split_first_chunk()?;
+        let (offset, bytes) = rest.split_first_chunk()?;
+        if self.packet.is_empty() {
+            let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+            self.name = name;
+            self.packet = vec![b' '; length.min(MAX_BLOCK)];
         }
-        resources = rest.get(length.checked_next_multiple_of(2)?..)?;
+        let offset = usize::try_from(u32::from_be_bytes(*offset)).ok()?;
+        let room = self.packet.get_mut(offset..).filter(|_| self.name == name)?;
+        let fitting = room.len().min(bytes.len());
+        room[..fitting].copy_from_slice(&bytes[..fitting]);
+        Some(())
     }
-    Some(())
 }

@@ -1,11 +1,11 @@
 //! C2PA manifests, through the official crate (C2PA specification 2.1). Offline: no manifest, certificate status or
 //! anything else is fetched, whatever a file refers to.
 
-use super::clean;
+use super::assertions::{actions, described};
+use super::claim_generator::generator;
 use c2pa::settings::Settings;
 use c2pa::{Context, Error, Manifest, Reader, Relationship};
 use scan::image::{C2pa, ImageFormat, Integrity, SourceType, Trust};
-use serde::Deserialize;
 use std::collections::HashSet;
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -110,14 +110,13 @@ impl<'r> Claims<'r> {
     fn strongest(&mut self, manifest: &'r Manifest) -> Option<Claim<'r>> {
         let derived =
             manifest.ingredients().iter().any(|ingredient| *ingredient.relationship() == Relationship::ParentOf);
-        let mut claims: Vec<Claim<'r>> = actions(manifest)
-            .filter_map(|action| {
-                let source_type = SourceType::parse(&action.source_type?)?;
-                let part = derived && action.action != "c2pa.created";
-                let source_type = if part { as_part(source_type) } else { source_type };
-                Some(Claim { source_type, manifest })
-            })
-            .collect();
+        let acted = actions(manifest).filter_map(|action| {
+            let source_type = SourceType::parse(&action.source_type?)?;
+            let part = derived && action.action != "c2pa.created";
+            Some(if part { source_type.as_part() } else { source_type })
+        });
+        let source_types = acted.chain(described(manifest));
+        let mut claims: Vec<Claim<'r>> = source_types.map(|source_type| Claim { source_type, manifest }).collect();
         let wraps = claims.is_empty() && manifest.ingredients().len() == 1;
         for ingredient in manifest.ingredients() {
             let label = ingredient.active_manifest().filter(|_| self.seen.len() < MAX_MANIFESTS);
@@ -127,7 +126,7 @@ impl<'r> Claims<'r> {
             };
             let inherited = self.strongest(other);
             let whole = wraps || *ingredient.relationship() == Relationship::ParentOf;
-            let part = |claim: Claim<'r>| Claim { source_type: as_part(claim.source_type), ..claim };
+            let part = |claim: Claim<'r>| Claim { source_type: claim.source_type.as_part(), ..claim };
             claims.extend(if whole {
                 inherited
             } else {
@@ -135,49 +134,8 @@ impl<'r> Claims<'r> {
             });
         }
         // Of equals the first, which is the nearest.
-        claims.into_iter().rev().max_by_key(|claim| strength(&claim.source_type))
+        claims.into_iter().rev().max_by_key(|claim| claim.source_type.share_of_ai())
     }
-}
-
-fn as_part(source_type: SourceType) -> SourceType {
-    let part = || SourceType::parse("compositeWithTrainedAlgorithmicMedia");
-    if source_type.is_ai_generated() { part().unwrap_or(source_type) } else { source_type }
-}
-
-fn strength(source_type: &SourceType) -> u8 {
-    match source_type {
-        source if source.is_ai_generated() => 4,
-        source if source.is_ai_edited() => 3,
-        source if source.is_capture() => 1,
-        // Composites, algorithmic media, screen captures: more than a capture happened.
-        _ => 2,
-    }
-}
-
-/// The part of an actions assertion that matters, in its first and second version.
-#[derive(Deserialize)]
-struct Actions {
-    actions: Vec<Action>,
-}
-
-#[derive(Deserialize)]
-struct Action {
-    action: String,
-    #[serde(rename = "digitalSourceType")]
-    source_type: Option<String>,
-}
-
-fn actions(manifest: &Manifest) -> impl Iterator<Item = Action> {
-    let assertions = manifest.assertions().iter().filter(|assertion| assertion.label().starts_with("c2pa.actions"));
-    assertions.filter_map(|assertion| assertion.to_assertion::<Actions>().ok()).flat_map(|assertion| assertion.actions)
-}
-
-/// The name of the program, without its version.
-fn generator(manifest: &Manifest) -> Option<String> {
-    let named = manifest.claim_generator_info.iter().flatten().find_map(|info| clean(&info.name));
-    // A user agent: `Adobe_Photoshop/25.0 (build …) c2pa-rs/0.31`.
-    let agent = || manifest.claim_generator.as_ref()?.split(['/', ' ']).find_map(|name| clean(&name.replace('_', " ")));
-    named.or_else(agent)
 }
 
 #[cfg(test)]
@@ -204,6 +162,11 @@ mod tests {
     fn signed(program: &str, actions: &[String], ingredients: &[(&str, &[u8])]) -> Vec<u8> {
         let assertion = format!(r#"{{"label": "c2pa.actions", "data": {{"actions": [{}]}}}}"#, actions.join(","));
         let assertions = if actions.is_empty() { String::new() } else { assertion };
+        signed_with(program, &assertions, ingredients)
+    }
+
+    /// The same with these assertions.
+    fn signed_with(program: &str, assertions: &str, ingredients: &[(&str, &[u8])]) -> Vec<u8> {
         let definition =
             format!(r#"{{"claim_generator_info": [{{"name": "{program}"}}], "assertions": [{assertions}]}}"#);
         let mut builder = Builder::from_context(Context::new()).with_definition(definition.as_str()).unwrap();
@@ -264,6 +227,57 @@ mod tests {
             let c2pa = found(&signed("Editor", actions, ingredients));
             assert_eq!((c2pa.verdict(), c2pa.claim_generator.as_deref()), (verdict, Some(by)), "{actions:?}");
         }
+    }
+
+    #[test]
+    fn source_types_count_wherever_they_are_signed() {
+        let empty = r#"{"label": "c2pa.actions.v2", "data": {"actions": [{"action": "c2pa.created", "digitalSourceType": "http://c2pa.org/digitalsourcetype/empty"}]}}"#;
+        let uri = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
+        for (label, value) in [
+            ("cawg.metadata", format!(r#""{uri}""#)),
+            ("stds.iptc", format!(r#""{uri}""#)),
+            ("cawg.metadata", format!(r#"{{"@id": "{uri}"}}"#)),
+            ("cawg.metadata", format!(r#"["{uri}"]"#)),
+        ] {
+            let data = format!(
+                r#"{{"@context": {{"Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"}}, "Iptc4xmpExt:DigitalSourceType": {value}}}"#
+            );
+            let metadata = format!(r#"{empty}, {{"label": "{label}", "kind": "Json", "data": {data}}}"#);
+            assert_eq!(
+                found(&signed_with("Any", &metadata, &[])).verdict(),
+                C2paVerdict::AiGenerated,
+                "{label} {value}"
+            );
+        }
+        assert_eq!(found(&signed_with("Any", empty, &[])).verdict(), C2paVerdict::NoClaim);
+    }
+
+    #[test]
+    fn an_action_has_what_its_template_says() {
+        let edits = |template: &str| {
+            let created = action("c2pa.created", "digitalCapture");
+            let template = action(template, "compositeWithTrainedAlgorithmicMedia");
+            let actions =
+                format!(r#"{{"actions": [{created}, {{"action": "c2pa.edited"}}], "templates": [{template}]}}"#);
+            found(&signed_with("Any", &format!(r#"{{"label": "c2pa.actions.v2", "data": {actions}}}"#), &[])).verdict()
+        };
+        assert_eq!(edits("c2pa.edited"), C2paVerdict::AiEdited);
+        assert_eq!(edits("c2pa.cropped"), C2paVerdict::Captured, "no action is of that template");
+    }
+
+    #[test]
+    fn a_library_is_not_who_made_it() {
+        let by = |program: &str, agent: &str| {
+            let created = action("c2pa.created", "trainedAlgorithmicMedia");
+            let created = created.replacen('{', &format!(r#"{{"softwareAgent": {{"name": "{agent}"}}, "#), 1);
+            let actions = format!(r#"{{"label": "c2pa.actions.v2", "data": {{"actions": [{created}]}}}}"#);
+            found(&signed_with(program, &actions, &[])).claim_generator
+        };
+        let google = "Google C2PA Core Generator Library";
+        assert_eq!(by(google, google).as_deref(), Some("Google AI"));
+        assert_eq!(by(google, "Imagen").as_deref(), Some("Imagen"));
+        assert_eq!(by("c2pa-rs", "Any Model").as_deref(), Some("Any Model"));
+        assert_eq!(by("Any Editor", "Any Model").as_deref(), Some("Any Editor"));
     }
 
     #[test]

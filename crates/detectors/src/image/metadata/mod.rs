@@ -1,41 +1,54 @@
 //! The metadata stage: what a file says of its own origin.
 //!
 //! ```text
-//! container (png, jpeg, webp, gif) ─▶ Blocks ─┬ exif, xmp, iptc ─▶ named texts ─▶ signatures ─▶ ai_tool
+//! container (png, jpeg, webp, gif) ─▶ Blocks ─┬ exif, xmp, iptc ─▶ named texts ─▶ marks ─▶ Evidence
 //!                                             └ a JUMBF box? ─▶ manifest (C2PA) ─▶ C2pa
 //! ```
-//! All of it is the file's own word: easily stripped, and all but an intact C2PA manifest easily forged.
+//! All of it is the file's own word: easily stripped, and all but a C2PA manifest by a trusted signer easily forged.
 
+mod assertions;
 mod blocks;
+mod camera;
+mod claim_generator;
+mod encoding;
 mod exif;
 mod gif;
 mod iptc;
 mod jpeg;
+mod labels;
 mod manifest;
+mod marks;
+mod names;
 mod png;
+mod records;
 mod signatures;
-mod stealth;
 mod webp;
 mod xmp;
 
+use super::Stealth;
 use blocks::Blocks;
-use scan::image::{C2paVerdict, ImageFormat, Provenance};
-use scan::{Features, Reading, Window};
+use scan::image::{C2paVerdict, ImageFormat, Provenance, SourceType};
+use scan::{Evidence, Features, Origin, Reading, Strength, Window};
 use std::panic::catch_unwind;
 
 /// The longest text that is taken over from a file, in characters.
 const MAX_TEXT: usize = 128;
 
-/// What `bytes` say of their origin, `format` being what [`super::sniff`] told of them. Never fails: what cannot be
-/// read says nothing (a C2PA manifest that cannot be read says [`scan::image::Integrity::Tampered`]). At most 1 MiB of
-/// each block, and 8 MiB and 1,024 texts in all, are kept or unpacked; nothing is fetched from anywhere.
-pub fn provenance(bytes: &[u8], format: ImageFormat) -> Provenance {
+/// What `bytes` say of their origin, `format` being what [`super::sniff`] told of them, and `stealth` what
+/// [`super::decode`] found hidden in their pixels. Never fails: what cannot be read says nothing (a C2PA manifest that
+/// cannot be read says [`scan::image::Integrity::Tampered`]). At most 1 MiB of each block, and 8 MiB and 1,024 texts in
+/// all, are kept or unpacked; nothing is fetched from anywhere.
+pub fn provenance(bytes: &[u8], format: ImageFormat, stealth: Option<Stealth>) -> Provenance {
     // Other people's parsers on hostile bytes: what they panic on says nothing.
-    let (provenance, manifest) = catch_unwind(|| embedded(bytes, format)).unwrap_or_default();
-    Provenance { c2pa: if manifest { manifest::read(bytes, format) } else { None }, ..provenance }
+    let (mut provenance, manifest) = catch_unwind(|| embedded(bytes, format)).unwrap_or_default();
+    provenance.c2pa = if manifest { manifest::read(bytes, format) } else { None };
+    provenance.marks.extend(stealth.map(Stealth::evidence));
+    // A generator that fills the camera's fields is none.
+    provenance.camera = provenance.camera.take().filter(|_| !provenance.proves_ai());
+    provenance
 }
 
-/// All but C2PA, and whether the file seems to have that.
+/// All but C2PA and what the pixels hide, and whether the file seems to have a manifest.
 fn embedded(bytes: &[u8], format: ImageFormat) -> (Provenance, bool) {
     let mut blocks = match format {
         ImageFormat::Jpeg => jpeg::blocks(bytes),
@@ -44,48 +57,59 @@ fn embedded(bytes: &[u8], format: ImageFormat) -> (Provenance, bool) {
         ImageFormat::Gif => gif::blocks(bytes),
         _ => Blocks::default(),
     };
-    let exif = blocks.exif.take().and_then(|tiff| exif::read(&tiff, &mut blocks));
-    let mut source_type = None;
+    let tiffs = std::mem::take(&mut blocks.exif);
+    let exif: Vec<exif::Exif> = tiffs.iter().filter_map(|tiff| exif::read(tiff, &mut blocks)).collect();
     for packet in std::mem::take(&mut blocks.xmp) {
-        let declared = xmp::read(&packet, &mut blocks);
-        source_type = source_type.or(declared);
+        xmp::read(&packet, &mut blocks);
     }
     if let Some(records) = blocks.iptc.take() {
         iptc::read(&records, &mut blocks);
     }
-    let hidden = || (format == ImageFormat::Png).then(|| stealth::tool(bytes)).flatten();
-    let software = ["Software", "CreatorTool"].iter().find_map(|key| blocks.first(key));
+    let software = ["Software", "CreatorTool", "AISystemUsed"].iter().find_map(|key| blocks.first(key));
+    let source_type = source_type(&blocks);
     let provenance = Provenance {
-        has_exif: exif.is_some(),
-        has_exposure: exif.as_ref().is_some_and(|exif| exif.exposures >= 2),
-        camera: exif.and_then(|exif| exif.camera),
+        has_exif: !exif.is_empty(),
+        has_exposure: exif.iter().any(|exif| exif.exposures >= 2),
+        camera: exif.into_iter().find_map(|exif| exif.camera),
         software: software.and_then(clean),
-        ai_tool: signatures::tool(&blocks.texts).or_else(hidden).map(str::to_owned),
+        marks: marks::marks(&blocks.texts, source_type.as_ref()),
         source_type,
         c2pa: None,
     };
     (provenance, blocks.manifest)
 }
 
+/// The declared source type; of several that with the most AI in it, and of equals the first.
+fn source_type(blocks: &Blocks<'_>) -> Option<SourceType> {
+    let is_declaration =
+        |key: &str| key.rsplit(':').next().is_some_and(|key| key.eq_ignore_ascii_case("DigitalSourceType"));
+    let declared = blocks.texts.iter().filter(|text| is_declaration(&text.key));
+    declared.rev().filter_map(|text| SourceType::parse(&text.value)).max_by_key(SourceType::share_of_ai)
+}
+
 /// What the stage measures: one window (tokens: 1) with these features, each 0 or 1:
 ///
-/// - `camera`: EXIF names a plausible camera; `exposure`: and tells of an exposure; `exif`: there is EXIF at all;
+/// - `camera`: EXIF names a camera; `exposure`: and tells of an exposure; neither where the file says in so many words
+///   that a model made it; `exif`: there is EXIF at all;
 /// - `software`: some software is named;
 /// - `proven`: the file proves that it was made by AI ([`Provenance::proves_ai`]);
-/// - `ai_edited`: XMP, or a C2PA manifest that is not tampered with, declares it partly made by AI;
+/// - `ai_edited`: the file, or a C2PA manifest that is not tampered with, declares it made by AI in part;
 /// - `captured`: a C2PA manifest that is not tampered with declares it captured from real life;
 /// - `tampered_ai`: a C2PA manifest that was tampered with declares it made by AI.
 pub fn reading(provenance: &Provenance) -> Reading {
+    let evidence = provenance.evidence();
     let c2pa = |verdict: C2paVerdict| provenance.c2pa.as_ref().is_some_and(|c2pa| c2pa.verdict() == verdict);
     let tampered_ai = c2pa(C2paVerdict::Tampered) && provenance.c2pa.as_ref().is_some_and(|c2pa| c2pa.declares_ai());
+    let generated = |e: &Evidence| e.origin == Origin::AiGenerated && e.strength >= Strength::Strong;
+    let (proven, declared) = (evidence.iter().any(Evidence::proves_ai), evidence.iter().any(generated));
     let facts = [
-        ("camera", provenance.camera.is_some()),
-        ("exposure", provenance.has_exposure),
+        ("camera", provenance.camera.is_some() && !declared),
+        ("exposure", provenance.has_exposure && !declared),
         ("exif", provenance.has_exif),
         ("software", provenance.software.is_some()),
-        ("proven", provenance.proves_ai()),
-        ("ai_edited", c2pa(C2paVerdict::AiEdited) || provenance.source_type.as_ref().is_some_and(|s| s.is_ai_edited())),
-        ("captured", c2pa(C2paVerdict::Captured)),
+        ("proven", proven),
+        ("ai_edited", evidence.iter().any(Evidence::says_edited) || declared && !proven),
+        ("captured", c2pa(C2paVerdict::Captured) && !declared),
         ("tampered_ai", tampered_ai),
     ];
     let features: Features = facts.into_iter().map(|(name, holds)| (name.to_owned(), f64::from(holds))).collect();
@@ -121,7 +145,7 @@ mod tests {
     }
 
     fn of(chunks: &[(&[u8; 4], &[u8])]) -> Provenance {
-        provenance(&png(chunks), ImageFormat::Png)
+        provenance(&png(chunks), ImageFormat::Png, None)
     }
 
     const STEPS: &[u8] = b"a duck\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 1, Size: 64x64";
@@ -136,7 +160,7 @@ mod tests {
             (b"iTXt", [b"parameters\0\x01\0\0\0", &packed[..]].concat()),
         ] {
             let found = of(&[(b"IDAT", b"pixels"), (name, &data), (b"IEND", b"")]);
-            assert_eq!(found.ai_tool.as_deref(), Some("AUTOMATIC1111"));
+            assert_eq!(found.generator().as_deref(), Some("AUTOMATIC1111"));
             assert!(found.proves_ai());
             assert_eq!(of(&[(b"IEND", b""), (name, &data)]), Provenance::default());
         }
@@ -158,7 +182,7 @@ mod tests {
             let found = of(&[(b"iTXt", &data)]);
             assert_eq!(found.source_type, SourceType::parse(term), "{packet}");
             assert_eq!(found.software.as_deref(), Some("A & B"), "{packet}");
-            assert_eq!(found.ai_signature(), Some("XMP DigitalSourceType"));
+            assert_eq!(found.ai_signature().as_deref(), Some("XMP DigitalSourceType"));
         }
     }
 
@@ -167,17 +191,17 @@ mod tests {
         let packet = b"<a xmp:CreatorTool='Adobe Firefly'/>";
         let chunk = [b"XMP ", &(packet.len() as u32).to_le_bytes()[..], packet].concat();
         let webp = [b"RIFF", &(chunk.len() as u32 + 4).to_le_bytes()[..], b"WEBP", &chunk].concat();
-        assert_eq!(provenance(&webp, ImageFormat::WebP).ai_tool.as_deref(), Some("Adobe Firefly"));
+        assert_eq!(provenance(&webp, ImageFormat::WebP, None).generator().as_deref(), Some("Adobe Firefly"));
         let magic: Vec<u8> = [1].into_iter().chain((0..=255).rev()).collect();
         let header = b"GIF89a\x20\0\x20\0\0\0\0";
         let gif = [header, &b"!\xff\x0bXMP DataXMP"[..], packet, &magic, b"\0;"].concat();
-        assert_eq!(provenance(&gif, ImageFormat::Gif).ai_tool.as_deref(), Some("Adobe Firefly"));
+        assert_eq!(provenance(&gif, ImageFormat::Gif, None).generator().as_deref(), Some("Adobe Firefly"));
         let comment = [header, &b"!\xfe"[..], &[STEPS.len() as u8], STEPS, b"\0;"].concat();
-        assert_eq!(provenance(&comment, ImageFormat::Gif).ai_tool.as_deref(), Some("AUTOMATIC1111"));
+        assert_eq!(provenance(&comment, ImageFormat::Gif, None).generator().as_deref(), Some("AUTOMATIC1111"));
         let resources = b"Photoshop 3.0\x008BIM\x04\x04\0\0\0\0\0\x0f\x1c\x02\x6e\0\x0aMidjourney\0";
         let length = (resources.len() as u16 + 2).to_be_bytes();
         let jpeg = [&b"\xff\xd8\xff\xed"[..], &length, resources, b"\xff\xda"].concat();
-        assert_eq!(provenance(&jpeg, ImageFormat::Jpeg).ai_tool.as_deref(), Some("Midjourney"));
+        assert_eq!(provenance(&jpeg, ImageFormat::Jpeg, None).generator().as_deref(), Some("Midjourney"));
     }
 
     #[test]

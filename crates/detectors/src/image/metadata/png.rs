@@ -1,6 +1,7 @@
 //! PNG chunks (W3C PNG, third edition, section 11.3), before and after the pixels.
 
-use super::blocks::{Blocks, MAX_BLOCK, decode};
+use super::blocks::{Blocks, MAX_BLOCK, Place};
+use super::encoding::decode;
 use std::borrow::Cow;
 
 /// Walks the chunks up to `IEND`; checksums do not matter to what a file says.
@@ -61,14 +62,11 @@ fn add(blocks: &mut Blocks<'_>, key: &[u8], text: &[u8]) {
     let key = decode(&key[..key.len().min(79)]);
     match key.as_str() {
         "XML:com.adobe.xmp" => blocks.xmp(text[..text.len().min(MAX_BLOCK)].to_vec()),
-        "Raw profile type exif" | "Raw profile type APP1" | "Raw profile type xmp" => {
-            match raw_profile(text) {
-                Some(exif) if exif.starts_with(b"Exif\0\0") => blocks.exif(exif),
-                Some(xmp) => blocks.xmp(xmp),
-                None => {}
-            };
+        // ImageMagick's names; which of them it chose says less than what is in it.
+        name if name.starts_with("Raw profile type ") && !name.ends_with("icc") && !name.ends_with("icm") => {
+            _ = raw_profile(text).map(|profile| blocks.profile(profile));
         }
-        _ => blocks.text(key, text),
+        _ => blocks.text(Place::Png, key, text),
     }
 }
 
