@@ -24,6 +24,8 @@ from transformers import (
     CLIPVisionModelWithProjection,
     FalconConfig,
     FalconForCausalLM,
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
     LlamaConfig,
     LlamaForCausalLM,
     RobertaConfig,
@@ -51,6 +53,13 @@ LLAMA = dict(
 FALCON = dict(
     vocab_size=VOCAB, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, multi_query=True,
     parallel_attn=True, new_decoder_architecture=False, alibi=False, bias=False, rope_theta=10000.0,
+)
+# Heads wider than hidden / heads, scores scaled by another width than theirs, a window shorter than most sequences.
+GEMMA3 = dict(
+    vocab_size=VOCAB, hidden_size=32, intermediate_size=40, num_hidden_layers=4, num_attention_heads=4,
+    num_key_value_heads=2, head_dim=12, query_pre_attn_scalar=20, sliding_window=5, max_position_embeddings=64,
+    layer_types=["sliding_attention", "full_attention", "sliding_attention", "sliding_attention"],
+    attn_implementation="eager",
 )
 VISION = dict(
     hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48, image_size=24, patch_size=8,
@@ -206,26 +215,48 @@ def causal(model, name, seed, layers, observer=None):
     return model
 
 
-@torch.no_grad()
-def probe(model, name, seed, layers, units=5):
-    """A random probe on the model's states after `layers`, and its logits over all tokens but the first and over those from
-    the fourth on, where there are any. See crates/engine/src/probe.rs."""
+def save_probe(name, seed, layers, hidden, units=5):
+    """Writes a random probe of `layers` and, for each sequence's states beside one another, its logits over all tokens but
+    the first and over those from the fourth on, where there are any. See crates/engine/src/probe.rs."""
     generator = torch.Generator().manual_seed(seed)
     draw = lambda *shape: torch.randn(shape, generator=generator)
-    width = model.config.hidden_size * len(layers)
-    project, bias, output, offset = draw(units, width) * 0.2, draw(units), draw(1, units), draw(1)
-    logits = []
-    for sequence in json.loads((GOLDEN / name / "golden.json").read_text())["ids"]:
-        hidden = model.model(torch.tensor([sequence]), output_hidden_states=True)
-        after = {**dict(enumerate(model.model.norm(h)[0] for h in hidden.hidden_states)), "last": hidden.last_hidden_state[0]}
-        last = model.config.num_hidden_layers
-        x = torch.cat([after["last" if layer == last else layer] for layer in layers], -1)
-        judge = lambda part: float(output[0] @ torch.relu(part.mean(0) @ project.T + bias) + offset[0])
-        logits.append([judge(x[start:]) for start in (1, 3) if start < len(sequence)])
+    project, bias, output, offset = draw(units, hidden[0].shape[-1]) * 0.2, draw(units), draw(1, units), draw(1)
+    judge = lambda part: float(output[0] @ torch.relu(part.mean(0) @ project.T + bias) + offset[0])
+    logits = [[judge(x[start:]) for start in (1, 3) if start < len(x)] for x in hidden]
     (GOLDEN / f"{name}_probe").mkdir(exist_ok=True)
     tensors = {"project.weight": project, "project.bias": bias, "output.weight": output, "output.bias": offset}
     save_file(tensors, GOLDEN / f"{name}_probe" / "model.safetensors")
     (GOLDEN / f"{name}_probe" / "golden.json").write_text(json.dumps({"layers": layers, "logits": logits}) + "\n")
+
+
+@torch.no_grad()
+def probe(model, name, seed, layers):
+    """A random probe of the model's normalised states after `layers`."""
+    beside_one_another, last = [], model.config.num_hidden_layers
+    for sequence in json.loads((GOLDEN / name / "golden.json").read_text())["ids"]:
+        hidden = model.model(torch.tensor([sequence]), output_hidden_states=True)
+        after = {**dict(enumerate(model.model.norm(h)[0] for h in hidden.hidden_states)), "last": hidden.last_hidden_state[0]}
+        beside_one_another.append(torch.cat([after["last" if layer == last else layer] for layer in layers], -1))
+    save_probe(name, seed, layers, beside_one_another)
+
+
+@torch.no_grad()
+def residual_stream(model, sequence, layers):
+    """What leaves each of `layers` (1-based), [n, hidden] each: not normalised, the last layer's neither."""
+    kept = {}
+    for i, layer in enumerate(model.model.layers, 1):
+        layer.register_forward_hook(lambda _module, _inputs, out, i=i: kept.update({i: out[0]}))
+    model.model(torch.tensor([sequence]))
+    return [kept[layer] for layer in layers]
+
+
+def gemma3(name, seed, layers):
+    """The residual stream after `layers`, and a probe of it."""
+    model, ids = widen(Gemma3ForCausalLM(Gemma3TextConfig(**GEMMA3)), seed), sequences(seed)
+    states = [residual_stream(model, sequence, layers) for sequence in ids]
+    golden = {"ids": ids, "layers": layers, "states": [[state.flatten().tolist() for state in of] for of in states]}
+    save(model, name, golden)
+    save_probe(name, seed, layers, [torch.cat(of, -1) for of in states])
 
 
 def smollm(path):
@@ -260,6 +291,7 @@ def main():
     probe(untied, "llama", 12, [2, 3])
     first = causal(FalconForCausalLM(FalconConfig(**FALCON)), "falcon", 6, [1])
     causal(FalconForCausalLM(FalconConfig(**FALCON)), "falcon_instruct", 7, [1], observer=first)
+    gemma3("gemma3", 13, [1, 2, 4])
     vit("vit", 8)
     clip("clip", 9)
     efficientnet("efficientnet", 10, 0.1, 1.0, 37)

@@ -3,9 +3,10 @@
 //! Each loop is plain Rust that the compiler vectorises; `pulp` compiles it once per instruction set (SSE2,
 //! AVX2, AVX-512) and picks at run time. On other devices the same functions are candle's tensor operations.
 
-use candle_core::{CpuStorage, CustomOp1, D, DType, InplaceOp1, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, D, DType, InplaceOp1, InplaceOp2, Layout, Result, Shape, Tensor, bail};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Accumulators side by side: one AVX-512 register, two AVX2 ones.
 pub(crate) const LANES: usize = 16;
@@ -68,10 +69,10 @@ pub(crate) fn max(row: &[f32]) -> f32 {
     lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |m, &x| m.max(x))
 }
 
-/// `row = softmax(scale · row)` over the first `seen` entries, zero after them.
+/// `row = softmax(scale · row)` over the entries that are `seen`, zero beside them.
 struct SoftmaxRow<'a> {
     row: &'a mut [f32],
-    seen: usize,
+    seen: Range<usize>,
     scale: f32,
 }
 
@@ -80,8 +81,10 @@ impl WithSimd for SoftmaxRow<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let (row, hidden) = self.row.split_at_mut(self.seen);
-        hidden.fill(0.0);
+        let (row, after) = self.row.split_at_mut(self.seen.end);
+        let (before, row) = row.split_at_mut(self.seen.start);
+        before.fill(0.0);
+        after.fill(0.0);
         let shift = max(row) * self.scale;
         for x in row.iter_mut() {
             *x = exp(*x * self.scale - shift);
@@ -139,6 +142,25 @@ impl WithSimd for QuickGeluRow<'_> {
     }
 }
 
+/// `gate = gelu(gate) · up`, with GELU by a hyperbolic tangent: ½x(1 + tanh u) = x·σ(2u).
+struct GegluRow<'a> {
+    gate: &'a mut [f32],
+    up: &'a [f32],
+}
+
+impl WithSimd for GegluRow<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        const DOUBLE_SLOPE: f32 = 1.595_769_1; // 2·√(2/π)
+        for (g, &up) in self.gate.iter_mut().zip(self.up) {
+            let u = DOUBLE_SLOPE * *g * (1.0 + 0.044_715 * *g * *g);
+            *g = *g / (1.0 + exp(-u)) * up;
+        }
+    }
+}
+
 /// An operation on each row of a contiguous f32 tensor, in place.
 struct Rows<F>(&'static str, F);
 
@@ -179,6 +201,28 @@ impl CustomOp1 for Swiglu {
     }
 }
 
+struct Geglu;
+
+impl InplaceOp2 for Geglu {
+    fn name(&self) -> &'static str {
+        "geglu"
+    }
+
+    fn cpu_fwd(&self, gate: &mut CpuStorage, at: &Layout, up: &CpuStorage, up_at: &Layout) -> Result<()> {
+        let (CpuStorage::F32(gate), CpuStorage::F32(up)) = (gate, up) else { bail!("geglu takes f32") };
+        let (Some((start, end)), Some((up_start, up_end))) = (at.contiguous_offsets(), up_at.contiguous_offsets())
+        else {
+            bail!("geglu takes contiguous tensors")
+        };
+        let width = at.shape().dims().last().copied().unwrap_or(1).max(1);
+        gate[start..end]
+            .par_chunks_mut(width)
+            .zip(up[up_start..up_end].par_chunks(width))
+            .for_each(|(gate, up)| Arch::new().dispatch(GegluRow { gate, up }));
+        Ok(())
+    }
+}
+
 fn has_kernels(x: &Tensor) -> bool {
     x.device().is_cpu() && x.dtype() == DType::F32
 }
@@ -189,24 +233,25 @@ pub(crate) fn softmax(scores: &Tensor, scale: f64) -> Result<Tensor> {
         return candle_nn::ops::softmax_last_dim(&(scores * scale)?);
     }
     let softmax = |_, row: &mut [f32]| {
-        let seen = row.len();
+        let seen = 0..row.len();
         Arch::new().dispatch(SoftmaxRow { row, seen, scale: scale as f32 });
     };
     scores.inplace_op1(&Rows("softmax", softmax))?;
     Ok(scores.clone())
 }
 
-/// As [`softmax`], where row `i` of each `[n, n]` sees columns `0..=i` only.
-pub(crate) fn causal_softmax(scores: &Tensor, scale: f64) -> Result<Tensor> {
+/// As [`softmax`], where row `i` of each `[n, n]` sees only the last `window` (at least 1) of the columns `0..=i`.
+pub(crate) fn causal_softmax(scores: &Tensor, scale: f64, window: usize) -> Result<Tensor> {
     let n = scores.dim(D::Minus1)?;
+    let seen = |i: usize| (i + 1).saturating_sub(window)..i + 1;
     if !has_kernels(scores) {
-        let mask: Vec<f32> =
-            (0..n).flat_map(|i| (0..n).map(move |j| if j > i { f32::NEG_INFINITY } else { 0.0 })).collect();
+        let bias = |i, j| if seen(i).contains(&j) { 0.0 } else { f32::NEG_INFINITY };
+        let mask: Vec<f32> = (0..n * n).map(|at| bias(at / n, at % n)).collect();
         let mask = Tensor::from_vec(mask, (n, n), scores.device())?.to_dtype(scores.dtype())?;
         return candle_nn::ops::softmax_last_dim(&(scores * scale)?.broadcast_add(&mask)?);
     }
     let softmax = |i: usize, row: &mut [f32]| {
-        Arch::new().dispatch(SoftmaxRow { row, seen: i % n + 1, scale: scale as f32 });
+        Arch::new().dispatch(SoftmaxRow { row, seen: seen(i % n), scale: scale as f32 });
     };
     scores.inplace_op1(&Rows("causal-softmax", softmax))?;
     Ok(scores.clone())
@@ -215,6 +260,16 @@ pub(crate) fn causal_softmax(scores: &Tensor, scale: f64) -> Result<Tensor> {
 /// `silu(gate) · up` (Shazeer, 2020, arXiv:2002.05202) for `[rows, 2·width]` with gate and up side by side.
 pub(crate) fn swiglu(x: &Tensor) -> Result<Tensor> {
     if has_kernels(x) { x.apply_op1_no_bwd(&Swiglu) } else { candle_nn::ops::swiglu(x) }
+}
+
+/// `gelu(gate) · up` (Shazeer, 2020, arXiv:2002.05202) of two tensors of one shape, with GELU by a hyperbolic tangent as
+/// PyTorch's `gelu_pytorch_tanh`. Overwrites `gate` on the CPU.
+pub(crate) fn geglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
+    if !has_kernels(gate) {
+        return gate.gelu()? * up;
+    }
+    gate.inplace_op2(up, &Geglu)?;
+    Ok(gate.clone())
 }
 
 /// The exact GELU (Hendrycks and Gimpel, arXiv:1606.08415). Overwrites `x` on the CPU.
@@ -265,8 +320,22 @@ mod tests {
         assert_close(&quick_gelu(&x.copy().unwrap()).unwrap(), &(&x * sigmoid).unwrap(), 2e-6);
         let y = Tensor::randn(0f32, 3.0, (5, 74), &Device::Cpu).unwrap();
         assert_close(&swiglu(&y).unwrap(), &candle_nn::ops::swiglu(&y).unwrap(), 2e-6);
-        let seen = causal_softmax(&x.copy().unwrap(), 0.3).unwrap().to_vec3::<f32>().unwrap();
+        let up = Tensor::randn(0f32, 3.0, (3, 37, 37), &Device::Cpu).unwrap();
+        let gated = geglu(&x.copy().unwrap(), &up).unwrap();
+        assert_close(&gated, &(x.gelu().unwrap() * &up).unwrap(), 5e-6);
+        let seen = causal_softmax(&x.copy().unwrap(), 0.3, 37).unwrap().to_vec3::<f32>().unwrap();
         assert!(seen[0][0][0] == 1.0 && seen[2][5][6..].iter().all(|&p| p == 0.0));
         assert!((seen[1][20].iter().sum::<f32>() - 1.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn a_window_hides_what_lies_before_it_on_every_device() {
+        let x = Tensor::randn(0f32, 3.0, (2, 9, 9), &Device::Cpu).unwrap();
+        let ours = causal_softmax(&x.copy().unwrap(), 0.7, 4).unwrap();
+        // Doubles have no kernels here, and take the tensor operations of other devices.
+        let theirs = causal_softmax(&x.to_dtype(DType::F64).unwrap(), 0.7, 4).unwrap();
+        assert_close(&ours, &theirs.to_dtype(DType::F32).unwrap(), 1e-6);
+        let row = &ours.to_vec3::<f32>().unwrap()[1][6];
+        assert!(row[..3].iter().chain(&row[7..]).all(|&p| p == 0.0) && row[3..7].iter().all(|&p| p > 0.0), "{row:?}");
     }
 }

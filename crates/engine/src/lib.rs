@@ -12,6 +12,7 @@ pub mod gguf;
 mod kernels;
 pub mod models;
 pub mod probe;
+mod quantised;
 mod reductions;
 pub mod remote;
 pub mod scheduler;

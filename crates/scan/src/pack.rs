@@ -128,6 +128,8 @@ pub enum Architecture {
     Llama,
     /// HF `FalconForCausalLM`, 7B layout.
     Falcon,
+    /// HF `Gemma3ForCausalLM`, or the same from GGUF: hidden states alone, no head.
+    Gemma3,
     /// HF `ViTForImageClassification`.
     Vit,
     /// HF `CLIPVisionModelWithProjection` and a linear head on its projection.
@@ -143,7 +145,8 @@ pub enum Architecture {
 pub enum Format {
     /// One file or shards, with HF's tensor names.
     Safetensors,
-    /// llama.cpp's format; holds the tokenizer too. Quantised weights are expanded at load.
+    /// llama.cpp's format; holds the tokenizer too. Quantised weights are expanded at load, Gemma 3's on the CPU when they
+    /// are used.
     Gguf,
 }
 
