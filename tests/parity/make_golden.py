@@ -1,11 +1,11 @@
 """Makes tests/parity/golden: small random checkpoints, and what HF transformers says of them.
 
-    python make_golden.py --gguf SmolLM2-135M-Instruct.Q4_1.gguf
+    python make_golden.py --gguf SmolLM2-135M-Instruct.Q4_1.gguf --gemma gemma-3-270m-q4_k_m.gguf
 
 Each checkpoint is a folder with config.json, model.safetensors (f32) and golden.json: input ids and the
 outputs that crates/engine must reproduce; for vision models, the pixels of several views. Weights are drawn wide, so that no part of a network could be left
-out unnoticed. `smollm.json` holds the same for the real model of the compact pack, whose weights are not
-copied. Needs torch, transformers, safetensors and gguf.
+out unnoticed. `smollm.json` holds the same for the real model of the compact pack, `gemma3_270m.json` for Gemma 3 270M; their
+weights are not copied. Needs torch, transformers, safetensors and gguf.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
+    AutoTokenizer,
     BertConfig,
     BertForSequenceClassification,
     CLIPVisionConfig,
@@ -71,6 +72,14 @@ TEXTS = {
     "list": "Here are 3 key benefits:\n\n1. **Efficiency** \u2014 it saves time.\n2. **Clarity** \u2014 it's easy to follow.\n"
     "\n3. **Scale**: 10,000+ users can't be wrong!\n",
     "unicode": "Na\u00efve caf\u00e9 \u201cquotes\u201d, \u00a312.50, \u0645\u0631\u062d\u0628\u0627, \u65e5\u672c\u8a9e, \U0001f600\U0001f44d\U0001f3fd\tand\u00a0some  double   spaces; \u0663 and \u00bd are numbers.",
+}
+LANGUAGES = {
+    "english": TEXTS["prose"],
+    "german": "Am Montag blieb der Zug zwischen zwei Dörfern stehen, und niemand wusste, warum; die Heizung lief weiter.",
+    "russian": "Мы долго спорили, кому идти за хлебом, а потом пошли все вместе — и магазин оказался закрыт.",
+    "japanese": "駅前の本屋が閉まると聞いて、久しぶりに行ってみた。棚はもう半分ほど空いていた。",
+    "arabic": "سألني جاري عن الطقس، ثم تحدث ساعة كاملة عن حديقته وعن القطط التي تزورها كل مساء.",
+    "layout": "| a | b |\n|---|---|\n\n\n\tfor i in x:\n        y  =  i <b>not</b> \u2581 \U0001f44d\U0001f3fd",
 }
 
 
@@ -276,10 +285,25 @@ def smollm(path):
     (GOLDEN / "smollm.json").write_text(json.dumps(golden, indent=1) + "\n")
 
 
+@torch.no_grad()
+def gemma3_270m(path, layers=(5, 10), components=16):
+    """Tokens of real texts, and the first components of the residual stream's mean over all tokens but `<bos>`, in f32."""
+    folder, name = str(Path(path).parent), Path(path).name
+    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=name)
+    model = Gemma3ForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32).eval()
+    golden = []
+    for name, text in LANGUAGES.items():
+        ids = tokenizer.encode(text)
+        means = [state[1:].mean(0)[:components].tolist() for state in residual_stream(model, ids, layers)]
+        golden.append({"name": name, "text": text, "ids": ids, "layers": layers, "means": means})
+    (GOLDEN / "gemma3_270m.json").write_text(json.dumps(golden, indent=1) + "\n")
+
+
 def main():
     """Writes everything anew."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gguf", required=True)
+    parser.add_argument("--gemma", required=True)
     args = parser.parse_args()
     classifier(BertForSequenceClassification(BertConfig(**ENCODER, hidden_act="gelu")), "bert", 1)
     classifier(BertForSequenceClassification(BertConfig(**ENCODER, hidden_act="relu")), "bert_relu", 2)
@@ -297,6 +321,7 @@ def main():
     efficientnet("efficientnet", 10, 0.1, 1.0, 37)
     efficientnet("efficientnet_deep", 11, 0.1, 1.2, 64)
     smollm(args.gguf)
+    gemma3_270m(args.gemma)
 
 
 if __name__ == "__main__":

@@ -329,22 +329,26 @@ struct TextGolden {
     entropy: f64,
 }
 
-/// The compact pack's language model, in `TRUTHLENS_MODELS` or where `make models` puts it.
+/// The compact pack's language model.
 fn smollm() -> PathBuf {
-    const NAME: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
+    model("SmolLM2-135M-Instruct.Q4_1.gguf")
+}
+
+/// A file in `TRUTHLENS_MODELS` or where `make models` puts it.
+fn model(wanted: &str) -> PathBuf {
     let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.truthlens/models");
     let root = std::env::var_os("TRUTHLENS_MODELS").map_or(default, PathBuf::from);
     let mut folders = vec![root.clone()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             match entry.path() {
-                path if path.file_name().is_some_and(|name| name == NAME) => return path,
+                path if path.file_name().is_some_and(|name| name == wanted) => return path,
                 path if path.is_dir() => folders.push(path),
                 _ => {}
             }
         }
     }
-    panic!("{NAME} is not below {}; run `make models` first", root.display());
+    panic!("{wanted} is not below {}; run `make models` first", root.display());
 }
 
 #[test]
@@ -369,6 +373,37 @@ fn smollm_from_gguf_tokenises_and_scores_as_pytorch_does() {
         ];
         for (name, theirs) in pairs {
             assert!((ours[name] - theirs).abs() < 1e-3, "{}: {name} is {}, not {theirs}", text.name, ours[name]);
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct MeansGolden {
+    name: String,
+    text: String,
+    ids: Vec<u32>,
+    layers: Vec<usize>,
+    /// By layer: the first components of the mean over all tokens but the first.
+    means: Vec<Vec<f32>>,
+}
+
+#[test]
+#[ignore = "no pack names Gemma 3 yet; put gemma-3-270m-q4_k_m.gguf below TRUTHLENS_MODELS"]
+fn gemma3_from_gguf_tokenises_and_reads_as_transformers_does() {
+    let gguf = Gguf::open(&model("gemma-3-270m-q4_k_m.gguf")).unwrap();
+    let (config, tokenizer) = (gguf.gemma3_config().unwrap(), tokenizer_gguf::tokenizer(&gguf).unwrap());
+    let model = gguf.gemma3(&config, 10, DType::F32, &Device::Cpu).unwrap();
+    let golden: Vec<MeansGolden> = read("gemma3_270m.json");
+    for text in &golden {
+        assert_eq!(tokenizer.encode(text.text.as_str(), true).unwrap().get_ids(), text.ids, "{}", text.name);
+    }
+    for text in &golden {
+        let of_layers = model.states(&Packed::new([text.ids.as_slice()]), &text.layers).unwrap();
+        for (state, theirs) in of_layers.iter().zip(&text.means) {
+            let mean = state.narrow(0, 1, text.ids.len() - 1).unwrap().mean(0).unwrap().to_vec1::<f32>().unwrap();
+            for (ours, theirs) in mean.iter().zip(theirs) {
+                assert!((ours - theirs).abs() < 5e-3, "{}: {ours} {theirs}", text.name);
+            }
         }
     }
 }
