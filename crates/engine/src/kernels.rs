@@ -3,7 +3,7 @@
 //! Each loop is plain Rust that the compiler vectorises; `pulp` compiles it once per instruction set (SSE2,
 //! AVX2, AVX-512) and picks at run time. On other devices the same functions are candle's tensor operations.
 
-use candle_core::{CpuStorage, CustomOp1, D, DType, InplaceOp1, InplaceOp2, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp1, D, DType, InplaceOp1, Layout, Result, Shape, Tensor, bail};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -142,25 +142,6 @@ impl WithSimd for QuickGeluRow<'_> {
     }
 }
 
-/// `gate = gelu(gate) · up`, with GELU by a hyperbolic tangent: ½x(1 + tanh u) = x·σ(2u).
-struct GegluRow<'a> {
-    gate: &'a mut [f32],
-    up: &'a [f32],
-}
-
-impl WithSimd for GegluRow<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        const DOUBLE_SLOPE: f32 = 1.595_769_1; // 2·√(2/π)
-        for (g, &up) in self.gate.iter_mut().zip(self.up) {
-            let u = DOUBLE_SLOPE * *g * (1.0 + 0.044_715 * *g * *g);
-            *g = *g / (1.0 + exp(-u)) * up;
-        }
-    }
-}
-
 /// An operation on each row of a contiguous f32 tensor, in place.
 struct Rows<F>(&'static str, F);
 
@@ -201,29 +182,8 @@ impl CustomOp1 for Swiglu {
     }
 }
 
-struct Geglu;
-
-impl InplaceOp2 for Geglu {
-    fn name(&self) -> &'static str {
-        "geglu"
-    }
-
-    fn cpu_fwd(&self, gate: &mut CpuStorage, at: &Layout, up: &CpuStorage, up_at: &Layout) -> Result<()> {
-        let (CpuStorage::F32(gate), CpuStorage::F32(up)) = (gate, up) else { bail!("geglu takes f32") };
-        let (Some((start, end)), Some((up_start, up_end))) = (at.contiguous_offsets(), up_at.contiguous_offsets())
-        else {
-            bail!("geglu takes contiguous tensors")
-        };
-        let width = at.shape().dims().last().copied().unwrap_or(1).max(1);
-        gate[start..end]
-            .par_chunks_mut(width)
-            .zip(up[up_start..up_end].par_chunks(width))
-            .for_each(|(gate, up)| Arch::new().dispatch(GegluRow { gate, up }));
-        Ok(())
-    }
-}
-
-fn has_kernels(x: &Tensor) -> bool {
+/// Whether the loops here serve this tensor.
+pub(crate) fn has_kernels(x: &Tensor) -> bool {
     x.device().is_cpu() && x.dtype() == DType::F32
 }
 
@@ -260,16 +220,6 @@ pub(crate) fn causal_softmax(scores: &Tensor, scale: f64, window: usize) -> Resu
 /// `silu(gate) · up` (Shazeer, 2020, arXiv:2002.05202) for `[rows, 2·width]` with gate and up side by side.
 pub(crate) fn swiglu(x: &Tensor) -> Result<Tensor> {
     if has_kernels(x) { x.apply_op1_no_bwd(&Swiglu) } else { candle_nn::ops::swiglu(x) }
-}
-
-/// `gelu(gate) · up` (Shazeer, 2020, arXiv:2002.05202) of two tensors of one shape, with GELU by a hyperbolic tangent as
-/// PyTorch's `gelu_pytorch_tanh`. Overwrites `gate` on the CPU.
-pub(crate) fn geglu(gate: &Tensor, up: &Tensor) -> Result<Tensor> {
-    if !has_kernels(gate) {
-        return gate.gelu()? * up;
-    }
-    gate.inplace_op2(up, &Geglu)?;
-    Ok(gate.clone())
 }
 
 /// The exact GELU (Hendrycks and Gimpel, arXiv:1606.08415). Overwrites `x` on the CPU.
@@ -320,9 +270,6 @@ mod tests {
         assert_close(&quick_gelu(&x.copy().unwrap()).unwrap(), &(&x * sigmoid).unwrap(), 2e-6);
         let y = Tensor::randn(0f32, 3.0, (5, 74), &Device::Cpu).unwrap();
         assert_close(&swiglu(&y).unwrap(), &candle_nn::ops::swiglu(&y).unwrap(), 2e-6);
-        let up = Tensor::randn(0f32, 3.0, (3, 37, 37), &Device::Cpu).unwrap();
-        let gated = geglu(&x.copy().unwrap(), &up).unwrap();
-        assert_close(&gated, &(x.gelu().unwrap() * &up).unwrap(), 5e-6);
         let seen = causal_softmax(&x.copy().unwrap(), 0.3, 37).unwrap().to_vec3::<f32>().unwrap();
         assert!(seen[0][0][0] == 1.0 && seen[2][5][6..].iter().all(|&p| p == 0.0));
         assert!((seen[1][20].iter().sum::<f32>() - 1.0).abs() < 1e-5);

@@ -8,6 +8,7 @@ mod convolution;
 mod error;
 pub mod features;
 pub mod files;
+mod geglu;
 pub mod gguf;
 mod kernels;
 pub mod models;

@@ -8,7 +8,7 @@ use super::attention::{Sight, attend};
 use super::decoder::states;
 use super::rotary::{Angles, RopeConfig, RopeParameters, Rotary};
 use super::{Backbone, Packed};
-use crate::kernels;
+use crate::geglu::geglu;
 use crate::quantised::{Matrix, Table};
 use candle_core::{DType, Device, Module, Result, Tensor, bail};
 use candle_nn::{Embedding, Linear, RmsNorm, VarBuilder};
@@ -222,7 +222,7 @@ impl Layer {
         let attended = self.out.forward(&attend(&q, &k, &v, spans, sight)?)?;
         let x = (x + self.attended_norm.forward(&attended)?)?;
         let normed = self.feed_norm.forward(&x)?;
-        let inner = kernels::geglu(&self.gate.forward(&normed)?, &self.up.forward(&normed)?)?;
+        let inner = geglu(&self.gate.forward(&normed)?, &self.up.forward(&normed)?)?;
         x + self.fed_norm.forward(&self.down.forward(&inner)?)?
     }
 }
