@@ -26,7 +26,7 @@ impl WithSimd for GegluRow<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        const DOUBLE_SLOPE: f32 = 1.595_769_1; // 2·√(2/π)
+        const DOUBLE_SLOPE: f32 = 1.595_769; // 2·√(2/π)
         for (g, &up) in self.gate.iter_mut().zip(self.up) {
             let u = DOUBLE_SLOPE * *g * (1.0 + 0.044_715 * *g * *g);
             *g = *g / (1.0 + exp(-u)) * up;
