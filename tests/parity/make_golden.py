@@ -1,11 +1,11 @@
 """Makes tests/parity/golden: small random checkpoints, and what HF transformers says of them.
 
-    python make_golden.py --gguf SmolLM2-135M-Instruct.Q4_1.gguf
+    python make_golden.py --gguf SmolLM2-135M-Instruct.Q4_1.gguf --gemma gemma-3-270m-q4_k_m.gguf
 
 Each checkpoint is a folder with config.json, model.safetensors (f32) and golden.json: input ids and the
 outputs that crates/engine must reproduce; for vision models, the pixels of several views. Weights are drawn wide, so that no part of a network could be left
-out unnoticed. `smollm.json` holds the same for the real model of the compact pack, whose weights are not
-copied. Needs torch, transformers, safetensors and gguf.
+out unnoticed. `smollm.json` holds the same for the real model of the compact pack, `gemma3_270m.json` for Gemma 3 270M; their
+weights are not copied. Needs torch, transformers, safetensors and gguf.
 """
 
 import argparse
@@ -18,12 +18,15 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
+    AutoTokenizer,
     BertConfig,
     BertForSequenceClassification,
     CLIPVisionConfig,
     CLIPVisionModelWithProjection,
     FalconConfig,
     FalconForCausalLM,
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
     LlamaConfig,
     LlamaForCausalLM,
     RobertaConfig,
@@ -52,6 +55,13 @@ FALCON = dict(
     vocab_size=VOCAB, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, multi_query=True,
     parallel_attn=True, new_decoder_architecture=False, alibi=False, bias=False, rope_theta=10000.0,
 )
+# Heads wider than hidden / heads, scores scaled by another width than theirs, a window shorter than most sequences.
+GEMMA3 = dict(
+    vocab_size=VOCAB, hidden_size=32, intermediate_size=40, num_hidden_layers=4, num_attention_heads=4,
+    num_key_value_heads=2, head_dim=12, query_pre_attn_scalar=20, sliding_window=5, max_position_embeddings=64,
+    layer_types=["sliding_attention", "full_attention", "sliding_attention", "sliding_attention"],
+    attn_implementation="eager",
+)
 VISION = dict(
     hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48, image_size=24, patch_size=8,
 )
@@ -62,6 +72,14 @@ TEXTS = {
     "list": "Here are 3 key benefits:\n\n1. **Efficiency** \u2014 it saves time.\n2. **Clarity** \u2014 it's easy to follow.\n"
     "\n3. **Scale**: 10,000+ users can't be wrong!\n",
     "unicode": "Na\u00efve caf\u00e9 \u201cquotes\u201d, \u00a312.50, \u0645\u0631\u062d\u0628\u0627, \u65e5\u672c\u8a9e, \U0001f600\U0001f44d\U0001f3fd\tand\u00a0some  double   spaces; \u0663 and \u00bd are numbers.",
+}
+LANGUAGES = {
+    "english": TEXTS["prose"],
+    "german": "Am Montag blieb der Zug zwischen zwei Dörfern stehen, und niemand wusste, warum; die Heizung lief weiter.",
+    "russian": "Мы долго спорили, кому идти за хлебом, а потом пошли все вместе — и магазин оказался закрыт.",
+    "japanese": "駅前の本屋が閉まると聞いて、久しぶりに行ってみた。棚はもう半分ほど空いていた。",
+    "arabic": "سألني جاري عن الطقس، ثم تحدث ساعة كاملة عن حديقته وعن القطط التي تزورها كل مساء.",
+    "layout": "| a | b |\n|---|---|\n\n\n\tfor i in x:\n        y  =  i <b>not</b> \u2581 \U0001f44d\U0001f3fd",
 }
 
 
@@ -206,26 +224,48 @@ def causal(model, name, seed, layers, observer=None):
     return model
 
 
-@torch.no_grad()
-def probe(model, name, seed, layers, units=5):
-    """A random probe on the model's states after `layers`, and its logits over all tokens but the first and over those from
-    the fourth on, where there are any. See crates/engine/src/probe.rs."""
+def save_probe(name, seed, layers, hidden, units=5):
+    """Writes a random probe of `layers` and, for each sequence's states beside one another, its logits over all tokens but
+    the first and over those from the fourth on, where there are any. See crates/engine/src/probe.rs."""
     generator = torch.Generator().manual_seed(seed)
     draw = lambda *shape: torch.randn(shape, generator=generator)
-    width = model.config.hidden_size * len(layers)
-    project, bias, output, offset = draw(units, width) * 0.2, draw(units), draw(1, units), draw(1)
-    logits = []
-    for sequence in json.loads((GOLDEN / name / "golden.json").read_text())["ids"]:
-        hidden = model.model(torch.tensor([sequence]), output_hidden_states=True)
-        after = {**dict(enumerate(model.model.norm(h)[0] for h in hidden.hidden_states)), "last": hidden.last_hidden_state[0]}
-        last = model.config.num_hidden_layers
-        x = torch.cat([after["last" if layer == last else layer] for layer in layers], -1)
-        judge = lambda part: float(output[0] @ torch.relu(part.mean(0) @ project.T + bias) + offset[0])
-        logits.append([judge(x[start:]) for start in (1, 3) if start < len(sequence)])
+    project, bias, output, offset = draw(units, hidden[0].shape[-1]) * 0.2, draw(units), draw(1, units), draw(1)
+    judge = lambda part: float(output[0] @ torch.relu(part.mean(0) @ project.T + bias) + offset[0])
+    logits = [[judge(x[start:]) for start in (1, 3) if start < len(x)] for x in hidden]
     (GOLDEN / f"{name}_probe").mkdir(exist_ok=True)
     tensors = {"project.weight": project, "project.bias": bias, "output.weight": output, "output.bias": offset}
     save_file(tensors, GOLDEN / f"{name}_probe" / "model.safetensors")
     (GOLDEN / f"{name}_probe" / "golden.json").write_text(json.dumps({"layers": layers, "logits": logits}) + "\n")
+
+
+@torch.no_grad()
+def probe(model, name, seed, layers):
+    """A random probe of the model's normalised states after `layers`."""
+    beside_one_another, last = [], model.config.num_hidden_layers
+    for sequence in json.loads((GOLDEN / name / "golden.json").read_text())["ids"]:
+        hidden = model.model(torch.tensor([sequence]), output_hidden_states=True)
+        after = {**dict(enumerate(model.model.norm(h)[0] for h in hidden.hidden_states)), "last": hidden.last_hidden_state[0]}
+        beside_one_another.append(torch.cat([after["last" if layer == last else layer] for layer in layers], -1))
+    save_probe(name, seed, layers, beside_one_another)
+
+
+@torch.no_grad()
+def residual_stream(model, sequence, layers):
+    """What leaves each of `layers` (1-based), [n, hidden] each: not normalised, the last layer's neither."""
+    kept = {}
+    for i, layer in enumerate(model.model.layers, 1):
+        layer.register_forward_hook(lambda _module, _inputs, out, i=i: kept.update({i: out[0]}))
+    model.model(torch.tensor([sequence]))
+    return [kept[layer] for layer in layers]
+
+
+def gemma3(name, seed, layers):
+    """The residual stream after `layers`, and a probe of it."""
+    model, ids = widen(Gemma3ForCausalLM(Gemma3TextConfig(**GEMMA3)), seed), sequences(seed)
+    states = [residual_stream(model, sequence, layers) for sequence in ids]
+    golden = {"ids": ids, "layers": layers, "states": [[state.flatten().tolist() for state in of] for of in states]}
+    save(model, name, golden)
+    save_probe(name, seed, layers, [torch.cat(of, -1) for of in states])
 
 
 def smollm(path):
@@ -245,10 +285,25 @@ def smollm(path):
     (GOLDEN / "smollm.json").write_text(json.dumps(golden, indent=1) + "\n")
 
 
+@torch.no_grad()
+def gemma3_270m(path, layers=(5, 10), components=16):
+    """Tokens of real texts, and the first components of the residual stream's mean over all tokens but `<bos>`, in f32."""
+    folder, name = str(Path(path).parent), Path(path).name
+    tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=name)
+    model = Gemma3ForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32).eval()
+    golden = []
+    for name, text in LANGUAGES.items():
+        ids = tokenizer.encode(text)
+        means = [state[1:].mean(0)[:components].tolist() for state in residual_stream(model, ids, layers)]
+        golden.append({"name": name, "text": text, "ids": ids, "layers": layers, "means": means})
+    (GOLDEN / "gemma3_270m.json").write_text(json.dumps(golden, indent=1) + "\n")
+
+
 def main():
     """Writes everything anew."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gguf", required=True)
+    parser.add_argument("--gemma", required=True)
     args = parser.parse_args()
     classifier(BertForSequenceClassification(BertConfig(**ENCODER, hidden_act="gelu")), "bert", 1)
     classifier(BertForSequenceClassification(BertConfig(**ENCODER, hidden_act="relu")), "bert_relu", 2)
@@ -260,11 +315,13 @@ def main():
     probe(untied, "llama", 12, [2, 3])
     first = causal(FalconForCausalLM(FalconConfig(**FALCON)), "falcon", 6, [1])
     causal(FalconForCausalLM(FalconConfig(**FALCON)), "falcon_instruct", 7, [1], observer=first)
+    gemma3("gemma3", 13, [1, 2, 4])
     vit("vit", 8)
     clip("clip", 9)
     efficientnet("efficientnet", 10, 0.1, 1.0, 37)
     efficientnet("efficientnet_deep", 11, 0.1, 1.2, 64)
     smollm(args.gguf)
+    gemma3_270m(args.gemma)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod gemma3;
 mod images;
 
 use candle_core::{DType, Device};
@@ -239,22 +240,26 @@ struct TextGolden {
     entropy: f64,
 }
 
-/// The compact pack's language model, in `TRUTHLENS_MODELS` or where `make models` puts it.
+/// The compact pack's language model.
 fn smollm() -> PathBuf {
-    const NAME: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
+    model("SmolLM2-135M-Instruct.Q4_1.gguf")
+}
+
+/// A file in `TRUTHLENS_MODELS` or where `make models` puts it.
+fn model(wanted: &str) -> PathBuf {
     let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.truthlens/models");
     let root = std::env::var_os("TRUTHLENS_MODELS").map_or(default, PathBuf::from);
     let mut folders = vec![root.clone()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             match entry.path() {
-                path if path.file_name().is_some_and(|name| name == NAME) => return path,
+                path if path.file_name().is_some_and(|name| name == wanted) => return path,
                 path if path.is_dir() => folders.push(path),
                 _ => {}
             }
         }
     }
-    panic!("{NAME} is not below {}; run `make models` first", root.display());
+    panic!("{wanted} is not below {}; run `make models` first", root.display());
 }
 
 #[test]

@@ -1,7 +1,10 @@
-//! llama.cpp's GGUF: configuration and weights of a Llama, given to the model under their HF names.
+//! llama.cpp's GGUF: configuration and weights of a Llama or a Gemma 3, given to the model under their HF names.
+
+mod gemma3;
 
 use crate::EngineError;
 use crate::models::llama::{Config, RopeConfig};
+use crate::quantised::Random;
 use candle_core::quantized::gguf_file::{Content, Value};
 use candle_core::{DType, Device, Result, Tensor, bail};
 use candle_nn::VarBuilder;
@@ -17,10 +20,6 @@ pub struct Gguf {
     content: Content,
 }
 
-/// Bytes that can be read in any order.
-trait Random: Read + Seek {}
-impl<T: Read + Seek> Random for T {}
-
 impl Gguf {
     /// Opens the file at `path`.
     pub fn open(path: &Path) -> std::result::Result<Self, EngineError> {
@@ -28,7 +27,7 @@ impl Gguf {
     }
 
     /// Reads the header of a file that errors call `path`. Tensors are read by [`load`](Self::load).
-    pub fn read(path: &Path, mut reader: impl Read + Seek + 'static) -> std::result::Result<Self, EngineError> {
+    pub fn read(path: &Path, mut reader: impl Read + Seek + Send + 'static) -> std::result::Result<Self, EngineError> {
         let content = Content::read(&mut reader).map_err(EngineError::weights(path))?;
         Ok(Self { path: path.into(), reader: Box::new(reader), content })
     }
@@ -39,37 +38,54 @@ impl Gguf {
     }
 
     fn llama(&self) -> Result<Config> {
-        let architecture = self.value("general.architecture")?.to_string()?;
-        if architecture != "llama" {
-            bail!("the architecture is `{architecture}`, not `llama`")
-        }
+        self.expect_architecture("llama")?;
         if self.content.tensor_infos.contains_key("rope_freqs.weight")
             || self.content.metadata.contains_key("llama.rope.scaling.type")
         {
             bail!("rotary scaling is not supported")
         }
-        let number = |key| Ok::<_, candle_core::Error>(self.value(key)?.to_u32()? as usize);
-        let optional = |key: &str| self.content.metadata.get(key);
-        let Some(embedding) = self.content.tensor_infos.get("token_embd.weight") else {
-            bail!("there is no tensor `token_embd.weight`")
-        };
+        let number = |key| self.number(key);
         Ok(Config {
             hidden_size: number("llama.embedding_length")?,
             intermediate_size: number("llama.feed_forward_length")?,
-            vocab_size: embedding.shape.dims2()?.0,
+            vocab_size: self.vocabulary()?,
             num_hidden_layers: number("llama.block_count")?,
             num_attention_heads: number("llama.attention.head_count")?,
             num_key_value_heads: Some(number("llama.attention.head_count_kv")?),
-            head_dim: optional("llama.attention.key_length").map(Value::to_u32).transpose()?.map(|d| d as usize),
+            head_dim: self.optional_number("llama.attention.key_length")?,
             rms_norm_eps: f64::from(self.value("llama.attention.layer_norm_rms_epsilon")?.to_f32()?),
-            rope: RopeConfig {
-                rope_theta: optional("llama.rope.freq_base").map(Value::to_f32).transpose()?.map(f64::from),
-                ..RopeConfig::default()
-            },
+            rope: RopeConfig { rope_theta: self.optional_float("llama.rope.freq_base")?, ..RopeConfig::default() },
             tie_word_embeddings: !self.content.tensor_infos.contains_key("output.weight"),
             attention_bias: self.content.tensor_infos.contains_key("blk.0.attn_q.bias"),
             mlp_bias: false,
         })
+    }
+
+    fn expect_architecture(&self, expected: &str) -> Result<()> {
+        match self.value("general.architecture")?.to_string()? {
+            found if found == expected => Ok(()),
+            found => bail!("the architecture is `{found}`, not `{expected}`"),
+        }
+    }
+
+    /// Rows of the embedding table.
+    fn vocabulary(&self) -> Result<usize> {
+        match self.content.tensor_infos.get("token_embd.weight") {
+            Some(embedding) => Ok(embedding.shape.dims2()?.0),
+            None => bail!("there is no tensor `token_embd.weight`"),
+        }
+    }
+
+    fn number(&self, key: &str) -> Result<usize> {
+        Ok(self.value(key)?.to_u32()? as usize)
+    }
+
+    fn optional_number(&self, key: &str) -> Result<Option<usize>> {
+        Ok(self.content.metadata.get(key).map(Value::to_u32).transpose()?.map(|n| n as usize))
+    }
+
+    fn optional_float(&self, key: &str) -> Result<Option<f64>> {
+        Ok(self.content.metadata.get(key).map(Value::to_f32).transpose()?.map(f64::from))
     }
 
     /// A metadata value that must be there.

@@ -6,6 +6,7 @@
 use candle_core::{CpuStorage, CustomOp1, D, DType, InplaceOp1, Layout, Result, Shape, Tensor, bail};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Accumulators side by side: one AVX-512 register, two AVX2 ones.
 pub(crate) const LANES: usize = 16;
@@ -68,10 +69,10 @@ pub(crate) fn max(row: &[f32]) -> f32 {
     lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |m, &x| m.max(x))
 }
 
-/// `row = softmax(scale · row)` over the first `seen` entries, zero after them.
+/// `row = softmax(scale · row)` over the entries that are `seen`, zero beside them.
 struct SoftmaxRow<'a> {
     row: &'a mut [f32],
-    seen: usize,
+    seen: Range<usize>,
     scale: f32,
 }
 
@@ -80,8 +81,10 @@ impl WithSimd for SoftmaxRow<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let (row, hidden) = self.row.split_at_mut(self.seen);
-        hidden.fill(0.0);
+        let (row, after) = self.row.split_at_mut(self.seen.end);
+        let (before, row) = row.split_at_mut(self.seen.start);
+        before.fill(0.0);
+        after.fill(0.0);
         let shift = max(row) * self.scale;
         for x in row.iter_mut() {
             *x = exp(*x * self.scale - shift);
@@ -179,7 +182,8 @@ impl CustomOp1 for Swiglu {
     }
 }
 
-fn has_kernels(x: &Tensor) -> bool {
+/// Whether the loops here serve this tensor.
+pub(crate) fn has_kernels(x: &Tensor) -> bool {
     x.device().is_cpu() && x.dtype() == DType::F32
 }
 
@@ -189,24 +193,25 @@ pub(crate) fn softmax(scores: &Tensor, scale: f64) -> Result<Tensor> {
         return candle_nn::ops::softmax_last_dim(&(scores * scale)?);
     }
     let softmax = |_, row: &mut [f32]| {
-        let seen = row.len();
+        let seen = 0..row.len();
         Arch::new().dispatch(SoftmaxRow { row, seen, scale: scale as f32 });
     };
     scores.inplace_op1(&Rows("softmax", softmax))?;
     Ok(scores.clone())
 }
 
-/// As [`softmax`], where row `i` of each `[n, n]` sees columns `0..=i` only.
-pub(crate) fn causal_softmax(scores: &Tensor, scale: f64) -> Result<Tensor> {
+/// As [`softmax`], where row `i` of each `[n, n]` sees only the last `window` (at least 1) of the columns `0..=i`.
+pub(crate) fn causal_softmax(scores: &Tensor, scale: f64, window: usize) -> Result<Tensor> {
     let n = scores.dim(D::Minus1)?;
+    let seen = |i: usize| (i + 1).saturating_sub(window)..i + 1;
     if !has_kernels(scores) {
-        let mask: Vec<f32> =
-            (0..n).flat_map(|i| (0..n).map(move |j| if j > i { f32::NEG_INFINITY } else { 0.0 })).collect();
+        let bias = |i, j| if seen(i).contains(&j) { 0.0 } else { f32::NEG_INFINITY };
+        let mask: Vec<f32> = (0..n * n).map(|at| bias(at / n, at % n)).collect();
         let mask = Tensor::from_vec(mask, (n, n), scores.device())?.to_dtype(scores.dtype())?;
         return candle_nn::ops::softmax_last_dim(&(scores * scale)?.broadcast_add(&mask)?);
     }
     let softmax = |i: usize, row: &mut [f32]| {
-        Arch::new().dispatch(SoftmaxRow { row, seen: i % n + 1, scale: scale as f32 });
+        Arch::new().dispatch(SoftmaxRow { row, seen: seen(i % n), scale: scale as f32 });
     };
     scores.inplace_op1(&Rows("causal-softmax", softmax))?;
     Ok(scores.clone())
@@ -265,8 +270,19 @@ mod tests {
         assert_close(&quick_gelu(&x.copy().unwrap()).unwrap(), &(&x * sigmoid).unwrap(), 2e-6);
         let y = Tensor::randn(0f32, 3.0, (5, 74), &Device::Cpu).unwrap();
         assert_close(&swiglu(&y).unwrap(), &candle_nn::ops::swiglu(&y).unwrap(), 2e-6);
-        let seen = causal_softmax(&x.copy().unwrap(), 0.3).unwrap().to_vec3::<f32>().unwrap();
+        let seen = causal_softmax(&x.copy().unwrap(), 0.3, 37).unwrap().to_vec3::<f32>().unwrap();
         assert!(seen[0][0][0] == 1.0 && seen[2][5][6..].iter().all(|&p| p == 0.0));
         assert!((seen[1][20].iter().sum::<f32>() - 1.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn a_window_hides_what_lies_before_it_on_every_device() {
+        let x = Tensor::randn(0f32, 3.0, (2, 9, 9), &Device::Cpu).unwrap();
+        let ours = causal_softmax(&x.copy().unwrap(), 0.7, 4).unwrap();
+        // Doubles have no kernels here, and take the tensor operations of other devices.
+        let theirs = causal_softmax(&x.to_dtype(DType::F64).unwrap(), 0.7, 4).unwrap();
+        assert_close(&ours, &theirs.to_dtype(DType::F32).unwrap(), 1e-6);
+        let row = &ours.to_vec3::<f32>().unwrap()[1][6];
+        assert!(row[..3].iter().chain(&row[7..]).all(|&p| p == 0.0) && row[3..7].iter().all(|&p| p > 0.0), "{row:?}");
     }
 }

@@ -1,12 +1,18 @@
 //! A probe: a small network that reads a language model's own hidden states (Alain and Bengio, 2016,
 //! arXiv:1610.01644).
 //!
-//! `logit = output · relu(mean over tokens of (project · x) + bias) + offset`, where `x` is a token's normalised
-//! states after some layers, one after another. Only the projection looks at single tokens, and it is linear: the
-//! mean over any stretch of a text, a window or a segment of it, can be taken afterwards.
+//! `logit = output · relu(mean over tokens of (project · x) + bias) + offset`, where `x` is a token's states after some
+//! layers, one after another. Only the projection looks at single tokens, and it is linear: the mean over any stretch
+//! of a text, a window or a segment of it, can be taken afterwards.
+//!
+//! A probe reads the states that it was trained on: beside a performer's scores
+//! ([`Scorer::with_probe`](crate::scoring::Scorer::with_probe)) the normalised ones, by itself ([`Reader`]) the residual
+//! stream as it is.
 
 use crate::EngineError;
 use crate::files::ModelFiles;
+use crate::models::{Backbone, Packed, check_layers};
+use crate::scheduler::Model;
 use candle_core::{D, DType, Device, Module, Result, Tensor, bail};
 use candle_nn::{Linear, VarBuilder};
 
@@ -62,6 +68,41 @@ impl Projection {
             bail!("the probe reads {} layers, not {}", self.layers.len(), states.len())
         }
         self.weights.forward(&Tensor::cat(states, D::Minus1)?)?.to_dtype(DType::F32)?.to_vec2()
+    }
+}
+
+/// A backbone that is run as far as the last layer that a probe reads, and the projection of its residual stream.
+pub struct Reader {
+    backbone: Box<dyn Backbone>,
+    projection: Projection,
+}
+
+impl Reader {
+    /// Checks that the backbone has the probe's layers.
+    pub fn new(backbone: Box<dyn Backbone>, projection: Projection) -> Result<Self> {
+        check_layers(projection.layers(), backbone.layers())?;
+        Ok(Self { backbone, projection })
+    }
+
+    /// One `[units]` for each token of each sequence.
+    pub fn read(&self, batch: &Packed) -> Result<Vec<Vec<Vec<f32>>>> {
+        let projected = self.projection.project(&self.backbone.states(batch, self.projection.layers())?)?;
+        Ok(batch.spans().iter().map(|span| projected[span.clone()].to_vec()).collect())
+    }
+}
+
+impl Model for Reader {
+    /// Token ids, at least one.
+    type Input = Vec<u32>;
+    /// One `[units]` for each token.
+    type Output = Vec<Vec<f32>>;
+
+    fn weight(sequence: &Vec<u32>) -> usize {
+        sequence.len()
+    }
+
+    fn run(&self, batch: &[&Vec<u32>]) -> std::result::Result<Vec<Vec<Vec<f32>>>, EngineError> {
+        Ok(self.read(&Packed::new(batch.iter().map(|sequence| sequence.as_slice())))?)
     }
 }
 

@@ -5,7 +5,7 @@
 //! to a chunk of positions at a time and its logits are reduced at once, so full `tokens × vocabulary` logits
 //! never exist.
 
-use crate::models::{CausalLm, Packed};
+use crate::models::{CausalLm, Packed, check_layers};
 use crate::probe::Projection;
 use crate::reductions::{Row, reduce};
 use candle_core::{Result, Tensor, bail};
@@ -31,7 +31,7 @@ pub struct Scorer {
     chunk: usize,
 }
 
-/// Hidden states `[tokens, hidden]` of a batch.
+/// Normalised hidden states `[tokens, hidden]` of a batch.
 struct States {
     performer: Tensor,
     observers: Vec<Tensor>,
@@ -151,24 +151,27 @@ impl Scorer {
         Ok(scores.collect())
     }
 
-    /// The hidden states that observers, performer and probe need, from one pass through each model.
+    /// The states that observers, performer and probe need, each through the final norm, from one pass through each
+    /// model.
     fn states(&self, batch: &Packed) -> Result<States> {
         let observed: &[usize] = match &self.observer {
             Observer::Layers(layers) => layers,
             Observer::Model(_) => &[],
         };
         let probed = self.probe.as_ref().map_or(&[][..], Projection::layers);
-        let taps: Vec<usize> = BTreeSet::from_iter(observed.iter().chain(probed).copied()).into_iter().collect();
-        let tapped = self.performer.forward(batch, &taps)?;
-        let Some((performer, tapped)) = tapped.split_last() else { bail!("the performer gave no state") };
+        let last = self.performer.layers();
+        let wanted: BTreeSet<usize> = observed.iter().chain(probed).copied().chain([last]).collect();
+        let wanted: Vec<usize> = wanted.into_iter().collect();
+        let normed = normed_states(self.performer.as_ref(), batch, &wanted)?;
         let after = |layers: &[usize]| -> Vec<Tensor> {
-            let of_layer = taps.iter().zip(tapped).filter(|(layer, _)| layers.contains(layer));
+            let of_layer = wanted.iter().zip(&normed).filter(|(layer, _)| layers.contains(layer));
             of_layer.map(|(_, state)| state.clone()).collect()
         };
         let observers = match &self.observer {
             Observer::Layers(layers) => after(layers),
-            Observer::Model(model) => model.forward(batch, &[])?,
+            Observer::Model(model) => normed_states(model.as_ref(), batch, &[model.layers()])?,
         };
+        let Some(performer) = normed.last() else { bail!("the performer gave no state") };
         Ok(States { performer: performer.clone(), observers, probed: after(probed) })
     }
 
@@ -194,10 +197,7 @@ impl Scorer {
     }
 }
 
-/// Layers are named from 1, ascending, and exist.
-fn check_layers(layers: &[usize], depth: usize) -> Result<()> {
-    if layers.iter().any(|l| !(1..=depth).contains(l)) || !layers.is_sorted_by(|a, b| a < b) {
-        bail!("layers {layers:?} must ascend and lie in 1–{depth}")
-    }
-    Ok(())
+/// States after some layers, each through the model's final norm.
+fn normed_states(model: &dyn CausalLm, batch: &Packed, layers: &[usize]) -> Result<Vec<Tensor>> {
+    model.states(batch, layers)?.iter().map(|state| model.norm(state)).collect()
 }

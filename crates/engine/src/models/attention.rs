@@ -12,6 +12,9 @@ use std::ops::Range;
 pub(super) enum Sight {
     /// Itself and those before it.
     Causal,
+    /// Of what [`Sight::Causal`] sees, itself and others up to this many in all (Beltagy et al., 2020,
+    /// arXiv:2004.05150, section 3.1).
+    Sliding(usize),
     /// The whole sequence.
     Full,
 }
@@ -32,7 +35,8 @@ pub(super) fn attend(q: &Tensor, k: &Tensor, v: &Tensor, spans: &[Range<usize>],
         let (k, v) = (of_sequence(k)?, of_sequence(v)?);
         let scores = q.matmul(&k.t()?)?.reshape((heads, n, n))?;
         let weights = match sight {
-            Sight::Causal => kernels::causal_softmax(&scores, scale)?,
+            Sight::Causal => kernels::causal_softmax(&scores, scale, n)?,
+            Sight::Sliding(window) => kernels::causal_softmax(&scores, scale, window)?,
             Sight::Full => kernels::softmax(&scores, scale)?,
         };
         let mixed = weights.reshape((shared, heads / shared * n, n))?.matmul(&v)?;

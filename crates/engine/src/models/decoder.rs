@@ -1,7 +1,7 @@
 //! What every causal language model here has around its layers: embedding, rotary angles, final norm, head.
 
 use super::rotary::{Angles, Rotary};
-use super::{CausalLm, Packed};
+use super::{Backbone, CausalLm, Packed, check_layers};
 use candle_core::{Device, Module, Result, Tensor};
 use candle_nn::{Embedding, Linear};
 
@@ -20,11 +20,7 @@ pub struct Decoder {
     pub(super) rotary: Rotary,
 }
 
-impl CausalLm for Decoder {
-    fn vocab_size(&self) -> usize {
-        self.embedding.embeddings().dims()[0]
-    }
-
+impl Backbone for Decoder {
     fn hidden_size(&self) -> usize {
         self.embedding.hidden_size()
     }
@@ -37,21 +33,41 @@ impl CausalLm for Decoder {
         self.embedding.embeddings().device()
     }
 
-    fn forward(&self, batch: &Packed, taps: &[usize]) -> Result<Vec<Tensor>> {
-        let mut x = self.embedding.forward(&batch.ids_tensor(self.device())?)?;
+    fn states(&self, batch: &Packed, layers: &[usize]) -> Result<Vec<Tensor>> {
+        let x = self.embedding.forward(&batch.ids_tensor(self.device())?)?;
         let angles = self.rotary.angles(batch, x.dtype(), x.device())?;
-        let mut states = Vec::with_capacity(taps.len() + 1);
-        for (i, layer) in self.layers.iter().enumerate() {
-            x = layer.forward(&x, &angles, batch)?;
-            if taps.contains(&(i + 1)) {
-                states.push(self.norm.forward(&x)?);
-            }
-        }
-        states.push(self.norm.forward(&x)?);
-        Ok(states)
+        states(&self.layers, layers, x, |layer, x| layer.forward(x, &angles, batch))
+    }
+}
+
+impl CausalLm for Decoder {
+    fn vocab_size(&self) -> usize {
+        self.embedding.embeddings().dims()[0]
     }
 
-    fn head(&self, hidden: &Tensor) -> Result<Tensor> {
-        self.head.forward(hidden)
+    fn norm(&self, states: &Tensor) -> Result<Tensor> {
+        self.norm.forward(states)
     }
+
+    fn head(&self, normed: &Tensor) -> Result<Tensor> {
+        self.head.forward(normed)
+    }
+}
+
+/// Runs `x` through the layers as far as the last `wanted` one (1-based, ascending) and keeps the states after those.
+pub(super) fn states<L>(
+    layers: &[L],
+    wanted: &[usize],
+    mut x: Tensor,
+    forward: impl Fn(&L, &Tensor) -> Result<Tensor>,
+) -> Result<Vec<Tensor>> {
+    check_layers(wanted, layers.len())?;
+    let mut states = Vec::with_capacity(wanted.len());
+    for (number, layer) in (1..=wanted.last().copied().unwrap_or(0)).zip(layers) {
+        x = forward(layer, &x)?;
+        if wanted.contains(&number) {
+            states.push(x.clone());
+        }
+    }
+    Ok(states)
 }

@@ -12,6 +12,7 @@ mod dense;
 pub mod efficientnet;
 mod encoder;
 pub mod falcon;
+pub mod gemma3;
 mod labels;
 pub mod llama;
 pub mod roberta;
@@ -22,30 +23,45 @@ pub mod vit;
 pub use dense::Arithmetic;
 pub use labels::Labels;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Device, Result, Tensor, bail};
 use std::ops::Range;
 
-/// A causal language model that yields hidden states for every position, and its head apart from them, so that
-/// a caller decides how many `[positions, vocabulary]` logits exist at a time.
-pub trait CausalLm: Send + Sync {
-    /// Entries in the vocabulary, the width of [`head`](Self::head)'s output.
-    fn vocab_size(&self) -> usize;
-
+/// A network whose hidden states can be read after any of its layers.
+pub trait Backbone: Send + Sync {
     /// Width of the hidden states.
     fn hidden_size(&self) -> usize;
 
-    /// Transformer layers; the valid taps are `1..=layers`.
+    /// Transformer layers that are loaded; states can be read after `1..=layers` of them.
     fn layers(&self) -> usize;
 
     /// Where the weights are.
     fn device(&self) -> &Device;
 
-    /// Hidden states after each tapped layer and, last, after the final layer, each through the final norm and
-    /// each `[batch.tokens(), hidden]`. A tap of `k` is the state after `k` layers. `taps` ascend.
-    fn forward(&self, batch: &Packed, taps: &[usize]) -> Result<Vec<Tensor>>;
+    /// The residual stream after each of `layers`, which ascend, `[batch.tokens(), hidden]` each: `k` is the state after
+    /// `k` layers as the next layer is given it, HF's `hidden_states[k]`. No final norm is applied (HF normalises the
+    /// state after the very last layer), and no layer is run beyond the last one named.
+    fn states(&self, batch: &Packed, layers: &[usize]) -> Result<Vec<Tensor>>;
+}
 
-    /// Logits `[rows, vocab_size]` for normalised hidden states `[rows, hidden]`.
-    fn head(&self, hidden: &Tensor) -> Result<Tensor>;
+/// A causal language model, with its final norm and head apart from its hidden states, so that a caller decides which
+/// states are read through them and how many `[positions, vocabulary]` logits exist at a time.
+pub trait CausalLm: Backbone {
+    /// Entries in the vocabulary, the width of [`head`](Self::head)'s output.
+    fn vocab_size(&self) -> usize;
+
+    /// States `[rows, hidden]` through the final norm.
+    fn norm(&self, states: &Tensor) -> Result<Tensor>;
+
+    /// Logits `[rows, vocab_size]` for normalised states `[rows, hidden]`.
+    fn head(&self, normed: &Tensor) -> Result<Tensor>;
+}
+
+/// Layers are named from 1, ascending, and exist.
+pub(crate) fn check_layers(layers: &[usize], depth: usize) -> Result<()> {
+    if layers.iter().any(|l| !(1..=depth).contains(l)) || !layers.is_sorted_by(|a, b| a < b) {
+        bail!("layers {layers:?} must ascend and lie in 1–{depth}")
+    }
+    Ok(())
 }
 
 /// A model that gives each sequence one score per label.

@@ -1,17 +1,16 @@
 //! The `binoculars` stage: a causal language model's surprise, token by token.
 
+use super::language_models::causal_lm;
 use crate::features::features;
 use crate::files::PackFiles;
-use crate::models::falcon;
-use crate::models::llama;
-use crate::models::{CausalLm, Packed};
+use crate::models::Packed;
 use crate::probe;
 use crate::scheduler::{Model, Worker};
 use crate::scoring::{Observer, Scorer, TokenScores};
 use crate::windows::{Tokens, windows};
-use crate::{EngineError, budget, dtype, tokenizer_gguf};
+use crate::{EngineError, budget, dtype};
 use candle_core::Device;
-use scan::pack::{Architecture, Format, Input, ModelSpec};
+use scan::pack::{Input, ModelSpec};
 use scan::{Features, Reading, Stage, Window, pack};
 use std::ops::Range;
 use std::sync::Arc;
@@ -106,36 +105,4 @@ impl Binoculars {
         }
         features
     }
-}
-
-/// A causal language model and its tokenizer, from a folder of the pack.
-fn causal_lm(
-    spec: &ModelSpec,
-    directory: &str,
-    pack: &PackFiles,
-    device: &Device,
-) -> Result<(Box<dyn CausalLm>, Tokenizer), EngineError> {
-    let files = pack.model(&spec.files, directory)?;
-    let dtype = dtype(device);
-    let model: Box<dyn CausalLm> = match (spec.architecture, spec.format) {
-        (Architecture::Llama, Format::Gguf) => {
-            let mut gguf = files.gguf()?;
-            let config = gguf.config()?;
-            let llama = gguf.load(&config, dtype, device, |vb| llama::load(vb, &config))?;
-            return Ok((Box::new(llama), tokenizer_gguf::tokenizer(&gguf)?));
-        }
-        (Architecture::Llama, Format::Safetensors) => {
-            let config: llama::Config = files.config()?;
-            Box::new(files.load(dtype, device, |vb| llama::load(vb, &config))?)
-        }
-        (Architecture::Falcon, Format::Safetensors) => {
-            let config: falcon::Config = files.config()?;
-            Box::new(files.load(dtype, device, |vb| falcon::load(vb, &config))?)
-        }
-        (architecture, format) => {
-            let reason = format!("{architecture:?} from {format:?} is not a causal language model it can load");
-            return Err(EngineError::unsupported(Stage::Binoculars, reason));
-        }
-    };
-    Ok((model, files.tokenizer()?))
 }

@@ -3,6 +3,7 @@
 pub mod binoculars;
 pub mod classifier;
 pub mod encoder;
+pub mod language_models;
 
 use candle_core::{DType, Result, Tensor};
 

@@ -26,7 +26,16 @@ pub(super) fn create_dir(folder: &Path) -> Result<(), ModelsError> {
 
 /// Copies the content of a file.
 pub(super) fn copy(from: &Path, to: &Path) -> Result<(), ModelsError> {
+    write(from, to, fs::OpenOptions::new().write(true).create(true).truncate(true))
+}
+
+/// Puts the content of a file at the end of another.
+pub(super) fn append(from: &Path, to: &Path) -> Result<(), ModelsError> {
+    write(from, to, fs::OpenOptions::new().append(true))
+}
+
+fn write(from: &Path, to: &Path, open: &fs::OpenOptions) -> Result<(), ModelsError> {
     let (mut from, name) = (fs::File::open(from).map_err(ModelsError::disk(from))?, to);
-    let mut to = fs::File::create(to).map_err(ModelsError::disk(to))?;
+    let mut to = open.open(to).map_err(ModelsError::disk(to))?;
     io::copy(&mut from, &mut to).and_then(|_| to.sync_all()).map_err(ModelsError::disk(name))
 }

