@@ -70,8 +70,8 @@ class Dashboard:
         return dialog.get_by_label("Key", exact=True).input_value()
 
 
-def png(width, height, noise=0):
-    """A picture with a gradient; with noise, one that does not compress."""
+def png(width, height, noise=0, texts=None):
+    """A picture with a gradient; with noise, one that does not compress; and with these texts in its metadata."""
     rows = bytearray()
     for y in range(height):
         rows.append(0)
@@ -86,4 +86,5 @@ def png(width, height, noise=0):
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     data = zlib.compress(bytes(rows), 1)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    texts = b"".join(chunk(b"tEXt", f"{key}\0{text}".encode("latin-1")) for key, text in (texts or {}).items())
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + texts + chunk(b"IDAT", data) + chunk(b"IEND", b"")

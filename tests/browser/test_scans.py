@@ -136,6 +136,19 @@ def test_a_dropped_image_is_scanned_found_in_history_and_erased(dashboard, pictu
     expect(rows).to_have_count(1)
 
 
+def test_what_a_file_says_of_itself_stands_above_the_scores(dashboard, picture):
+    drop(dashboard, "boat.png", png(400, 300, texts={"Software": "NovelAI"}))
+    dashboard.page.get_by_role("button", name="Scan", exact=True).click()
+    evidence = dashboard.page.locator("#scan-result .evidence li")
+    expect(evidence).to_have_count(1, timeout=60_000)
+    expect(evidence).to_have_attribute("data-strength", "proof")
+    expect(evidence).to_contain_text("Its metadata names NovelAI as what made it.")
+    expect(evidence).to_contain_text("PNG text Software")
+    below = dashboard.page.locator("#scan-result .stages").bounding_box()["y"]
+    assert evidence.bounding_box()["y"] < below
+    picture(dashboard, "evidence")
+
+
 def test_a_big_image_goes_to_the_storage_by_itself(dashboard):
     """Since behind API Gateway no request of that size arrives."""
     drop(dashboard, "noise.png", png(1400, 1100, noise=True))

@@ -1,8 +1,8 @@
 //! The command line: what it prints, and its one clear line when something is wrong.
 
 use end_to_end::product::{data, run};
-use end_to_end::{Product, packs, texts};
-use serde_json::Value;
+use end_to_end::{Product, packs, pictures, texts};
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn detect_reads_a_file_or_standard_input_and_needs_no_server() {
@@ -21,6 +21,31 @@ async fn detect_reads_a_file_or_standard_input_and_needs_no_server() {
     let (code, _, err) = run(&["detect", "-", "--pack", &pack], "too short").await;
     assert_eq!(code, Some(1));
     assert!(err.contains("content has 2 words"), "{err}");
+}
+
+#[tokio::test]
+async fn inspect_prints_what_a_file_says_and_needs_no_pack() {
+    let data = data();
+    let file = data.path().join("signed.png");
+    std::fs::write(&file, pictures::png_with_text(64, 64, &[("parameters", pictures::PARAMETERS)])).unwrap();
+    let file = file.to_string_lossy();
+    let (code, report, err) = run(&["inspect", &file], "").await;
+    assert_eq!(code, Some(0), "{err}");
+    for line in ["proof   Its metadata carries the signature of AUTOMATIC1111.", "PNG text parameters", "v1.9.3"] {
+        assert!(report.contains(line), "{line}: {report}");
+    }
+    let (_, json, _) = run(&["inspect", &file, "--json"], "").await;
+    let inspection: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&inspection["format"], &inspection["evidence"][0]["strength"]), (&json!("PNG"), &json!("proof")));
+    assert!(!json.contains("lighthouse") && !report.contains("lighthouse"), "nobody's prompt is printed");
+    let plain = data.path().join("plain.jpg");
+    std::fs::write(&plain, pictures::file(64, 64, image::ImageFormat::Jpeg)).unwrap();
+    let (code, report, _) = run(&["inspect", &plain.to_string_lossy()], "").await;
+    assert_eq!(code, Some(0));
+    assert!(report.starts_with("This JPEG says nothing of its origin"), "{report}");
+    let (code, _, err) = run(&["inspect", "-"], "no picture").await;
+    assert_eq!(code, Some(1));
+    assert!(err.contains("not an image of a kind that is read"), "{err}");
 }
 
 #[tokio::test]

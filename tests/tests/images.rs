@@ -56,6 +56,20 @@ async fn a_signed_image_is_called_ai_generated_with_every_documented_member() {
     assert_eq!(features["file_size_bytes"], file.len());
     assert_eq!((&features["has_exif"], &features["c2pa_verdict"]), (&json!(false), &Value::Null));
     assert_eq!(features["ai_tool_signature"], "AUTOMATIC1111");
+    let signature = json!([{
+        "kind": "signature",
+        "standard": "none; AUTOMATIC1111's own record",
+        "statement": "Its metadata carries the signature of AUTOMATIC1111.",
+        "origin": "ai_generated",
+        "strength": "proof",
+        "found_in": "PNG text parameters",
+        "forgeable": true,
+        "generator": "AUTOMATIC1111",
+        "version": "v1.9.3",
+        "model": "v1-5-pruned-emaonly",
+    }]);
+    assert_eq!(details["evidence"], signature);
+    assert!(!found.to_string().contains("lighthouse"), "what was asked for is nobody's business");
     for measure in ["fft_smoothness", "fft_periodicity"] {
         assert!((0.0..=1.0).contains(&features[measure].as_f64().unwrap()), "{measure}");
     }

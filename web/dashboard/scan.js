@@ -1,6 +1,7 @@
-// One scan, whole: the verdict, its stages, what to keep in mind, segments, features. For playground and history.
+// One scan, whole: the verdict, what the file says of itself, its stages, what to keep in mind, segments, features. For playground and history.
 
 import { element, scored } from "./element.js";
+import { evidenceCard } from "./evidence.js";
 import { featureList } from "./features.js";
 import { duration, percent, verdict } from "./format.js";
 import { highlighted, strip } from "./segments.js";
@@ -11,14 +12,16 @@ export function scanView(modality, text = null) {
   const conclusion = element("div", { class: "card conclusion" });
   const stages = stageList(modality);
   const evidence = element("div");
+  const supporting = element("div");
   const listed = element("div", { class: "card" }, element("h2", {}, "Detectors"), stages.list);
   const show = (scan) => {
     conclusion.className = `card conclusion ${scan.verdict ?? ""}`;
     conclusion.replaceChildren(...conclude(scan));
+    evidence.replaceChildren(...[evidenceCard(scan)].filter(Boolean));
     stages.show(scan);
-    evidence.replaceChildren(...(scan.status === "processing" ? [] : support(scan, text)));
+    supporting.replaceChildren(...(scan.status === "processing" ? [] : support(scan, text)));
   };
-  return { root: element("div", {}, conclusion, listed, evidence), show };
+  return { root: element("div", {}, conclusion, evidence, listed, supporting), show };
 }
 
 function conclude(scan) {

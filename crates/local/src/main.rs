@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use truthlens::commands::{accounts, calibrate, detect, eval, keys, models, quality, serve, token};
+use truthlens::commands::{accounts, calibrate, detect, eval, inspect, keys, models, quality, serve, token};
 use utoipa::OpenApi;
 
 /// Tells whether a text or an image was made by AI: a server with the whole TruthLens API, and tools around it.
@@ -29,6 +29,8 @@ enum Command {
     Models(models::Models),
     /// Judge one text or image, without a server.
     Detect(detect::Detect),
+    /// Print what an image file says of its own origin.
+    Inspect(inspect::Inspect),
     /// Print the API's description: OpenAPI 3.1 as JSON.
     Openapi,
     /// Measure the detector on labelled texts or images.
@@ -49,6 +51,7 @@ async fn main() -> ExitCode {
         Command::Token(token) => token.run(),
         Command::Models(models) => models.run().await,
         Command::Detect(detect) => detect.run().await,
+        Command::Inspect(inspect) => inspect.run(),
         Command::Openapi => describe(),
         Command::Eval(eval) => eval.run().await,
         Command::Calibrate(calibrate) => calibrate.run().await,

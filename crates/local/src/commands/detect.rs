@@ -1,19 +1,16 @@
 //! `truthlens detect`: one text or image, no server.
 
-use super::{DataArgs, PackArgs, judge};
+use super::{DataArgs, PackArgs, judge, read_file};
 use anyhow::{Context, Result};
 use clap::Args;
 use scan::report::Details;
 use scan::{ScanReport, Text};
 use service::ServiceError;
-use std::io::Read;
 use std::path::PathBuf;
 use time::OffsetDateTime;
 
 /// More bytes than any text within the limit of characters has.
 const MAX_TEXT_BYTES: usize = 4 * scan::text::MAX_CHARACTERS + 1;
-/// More bytes than any image within the limit has.
-const MAX_BYTES: u64 = scan::image::MAX_BYTES as u64 + 1;
 
 /// Judge one text or image, without a server.
 ///
@@ -35,7 +32,7 @@ pub struct Detect {
 impl Detect {
     /// Judges and prints.
     pub async fn run(self) -> Result<()> {
-        let content = self.read()?;
+        let content = read_file(&self.path, scan::image::MAX_BYTES)?;
         let judge = judge(&self.pack, &self.data.data()).await?;
         let judged = match detectors::image::sniff(&content) {
             Some(_) => {
@@ -53,17 +50,6 @@ impl Detect {
             print(&report)
         }
         Ok(())
-    }
-
-    fn read(&self) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let read = if self.path.as_os_str() == "-" {
-            std::io::stdin().lock().take(MAX_BYTES).read_to_end(&mut bytes)
-        } else {
-            std::fs::File::open(&self.path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes))
-        };
-        read.with_context(|| format!("cannot read {}", self.path.display()))?;
-        Ok(bytes)
     }
 
     fn text(&self, mut bytes: Vec<u8>) -> Result<String> {
@@ -95,6 +81,9 @@ fn print(report: &ScanReport) {
     }
     if let Some(generator) = &report.attribution {
         println!("  made with   {generator}");
+    }
+    for evidence in report.details.evidence() {
+        println!("  evidence    {} ({})", evidence.statement, evidence.found_in);
     }
     for segment in &report.segments {
         println!("  characters  {}–{}: {:.2}", segment.start, segment.end, segment.score);

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod calibrate;
 pub mod detect;
 pub mod eval;
+pub mod inspect;
 mod judging;
 pub mod keys;
 pub mod models;
@@ -19,6 +20,7 @@ use clap::Args;
 use engine::{Device, Engine};
 use scan::{AccountId, Pack, Stage};
 use service::Judge;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -89,6 +91,18 @@ async fn judge(pack: &PackArgs, data: &DataDir) -> Result<Judge> {
     let (folder, pack) = pack.open(data)?;
     let engine = load_engine(folder, pack.clone()).await?;
     Ok(Judge::new(pack, engine))
+}
+
+/// The bytes of a file, or of standard input for `-`; one more than `limit` at the most.
+fn read_file(path: &Path, limit: usize) -> Result<Vec<u8>> {
+    let (most, mut bytes) = (limit as u64 + 1, Vec::new());
+    let read = if path.as_os_str() == "-" {
+        std::io::stdin().lock().take(most).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes))
+    };
+    read.with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(bytes)
 }
 
 /// Works on the tables of the server that runs on the folder, or on our own for as long as it takes.
