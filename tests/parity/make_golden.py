@@ -5,16 +5,20 @@
 Each checkpoint is a folder with config.json, model.safetensors (f32) and golden.json: input ids and the
 outputs that crates/engine must reproduce; for vision models, the pixels of several views. Weights are drawn wide, so that no part of a network could be left
 out unnoticed. `smollm.json` holds the same for the real model of the compact pack, `gemma3_270m.json` for Gemma 3 270M; their
-weights are not copied. Needs torch, transformers, safetensors and gguf.
+weights are not copied. Needs torch, transformers, safetensors, onnx and gguf.
 """
 
 import argparse
 import base64
 import json
+import re
 import sys
 from pathlib import Path
 
+import numpy as np
+import onnx
 import torch
+from onnx import numpy_helper
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
@@ -22,6 +26,7 @@ from transformers import (
     BertConfig,
     BertForSequenceClassification,
     CLIPVisionConfig,
+    CLIPVisionModel,
     CLIPVisionModelWithProjection,
     FalconConfig,
     FalconForCausalLM,
@@ -38,7 +43,6 @@ from transformers import (
 HERE = Path(__file__).parent
 GOLDEN = HERE / "golden"
 sys.path.insert(0, str(HERE.parent.parent / "models" / "training"))
-from efficientnet import VARIANTS, EfficientNetLite  # noqa: E402
 from smollm import load_model, load_tokenizer  # noqa: E402
 
 VOCAB = 97
@@ -169,21 +173,49 @@ def clip(name, seed):
     images(lambda x: head(model(x).image_embeds), name, seed, VISION["image_size"], mean, std)
 
 
+def quantised(model):
+    """An ONNX graph as ONNX Runtime's quantiser leaves one, and `model` with the weights that it then has: linear layers of
+    the encoder in int8 with a scale for each output channel, all else f32."""
+    nodes, tensors = [], []
+    for name, parameter in model.named_parameters():
+        name, weight = f"vision_model.{name.removeprefix('vision_model.')}", parameter.detach().numpy()
+        if ".layers." in name and weight.ndim == 2:
+            scale = np.abs(weight).max(1) / 127
+            levels = np.round(weight / scale[:, None]).astype(np.int8)
+            parameter.data = torch.from_numpy(levels * scale[:, None])
+            base = f"onnx::MatMul_{len(nodes)}"
+            tensors += [
+                numpy_helper.from_array(levels.T.copy(), f"{base}_quantized"), numpy_helper.from_array(scale, f"{base}_scale"),
+                numpy_helper.from_array(np.zeros(len(scale), np.int8), f"{base}_zero_point"),
+            ]
+            node = "/" + re.sub(r"(?<!layers)\.(?!\d)|(?<=\d)\.", "/", name.removesuffix(".weight")) + "/MatMul_quant"
+            nodes.append(onnx.helper.make_node("MatMulInteger", ["x", f"{base}_quantized"], [node], name=node))
+        else:
+            tensors.append(numpy_helper.from_array(weight, name))
+    return onnx.helper.make_model(onnx.helper.make_graph(nodes, "tower", [], [], tensors))
+
+
 @torch.no_grad()
-def efficientnet(name, seed, width, depth, size):
-    """A narrow EfficientNet-Lite on views whose sides no stride divides."""
-    VARIANTS[name] = (width, depth, size)
-    model, generator = widen(EfficientNetLite(name), seed), torch.Generator().manual_seed(seed)
-    # Statistics of what comes by, so that ReLU6 neither saturates nor silences a deep network of random weights.
-    for module in model.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.momentum = 1.0
-    model.train()(torch.randn((16, 3, size, size), generator=generator))
-    (GOLDEN / name).mkdir(parents=True, exist_ok=True)
-    save_file(model.eval().export(), GOLDEN / name / "model.safetensors")
-    config = {"model_type": "efficientnet-lite", "image_size": size, "width": width, "depth": depth}
-    (GOLDEN / name / "config.json").write_text(json.dumps(config))
-    images(lambda x: model(x)[:, None], name, seed, size, [127 / 255] * 3, [128 / 255] * 3, "config.json")
+def clip_probe(name, seed):
+    """A CLIP tower in a quantised ONNX file, and a linear probe of its class tokens after layers 1 and 3; the map is of 2."""
+    tower = widen(CLIPVisionModel(CLIPVisionConfig(**VISION | {"num_hidden_layers": 3})), seed)
+    folder, hidden = GOLDEN / name, VISION["hidden_size"]
+    (folder / "probe").mkdir(parents=True, exist_ok=True)
+    tower.config.save_pretrained(folder)
+    onnx.save(quantised(tower), folder / "tower.onnx")
+    output, where = (widen(torch.nn.Linear(n, k), seed) for n, k in ((2 * hidden, 3), (hidden, 1)))
+    heads = {f"{part}.{k}": v for part, head in (("output", output), ("map", where)) for k, v in head.state_dict().items()}
+    save_file(heads, folder / "probe" / "model.safetensors")
+    config = {"families": {"names": ["one", ""], "sure": 0.0}, "map_layer": 2}
+    (folder / "probe" / "config.json").write_text(json.dumps(config) + "\n")
+
+    def look(x):
+        states = tower(x, output_hidden_states=True).hidden_states
+        outputs = output(torch.cat([states[1][:, 0], states[3][:, 0]], 1))
+        return torch.cat([outputs, where(states[2][:, 1:])[..., 0]], 1)
+
+    mean, std = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
+    images(look, name, seed, VISION["image_size"], mean, std, "config.json")
 
 
 @torch.no_grad()
@@ -318,8 +350,7 @@ def main():
     gemma3("gemma3", 13, [1, 2, 4])
     vit("vit", 8)
     clip("clip", 9)
-    efficientnet("efficientnet", 10, 0.1, 1.0, 37)
-    efficientnet("efficientnet_deep", 11, 0.1, 1.2, 64)
+    clip_probe("clip_probe", 10)
     smollm(args.gguf)
     gemma3_270m(args.gemma)
 

@@ -23,11 +23,10 @@ pub fn heuristics(folder: &Path) -> PathBuf {
 /// A copy of the compact pack in which the files below `without` are missing.
 pub fn compact_without(folder: &Path, without: &str) -> PathBuf {
     let (from, to) = (compact(), folder.join("incomplete-pack"));
-    for name in ["pack.toml", "encoder/config.json", "encoder/model.safetensors", "encoder/tokenizer.json"]
-        .into_iter()
-        .chain(["lm/SmolLM2-135M-Instruct.Q4_1.gguf", "classifier/config.json", "classifier/model.safetensors"])
-        .filter(|name| !name.starts_with(without))
-    {
+    let manifest = std::fs::read_to_string(from.join("pack.toml")).unwrap();
+    let pack = scan::Pack::parse(&manifest).unwrap();
+    let names = pack.files().map(|file| file.path.as_str()).chain(["pack.toml"]);
+    for name in names.filter(|name| !name.starts_with(without)) {
         let target = to.join(name);
         std::fs::create_dir_all(target.parent().unwrap()).unwrap();
         std::os::unix::fs::symlink(from.join(name).canonicalize().unwrap(), target).unwrap();

@@ -92,7 +92,7 @@ form.addEventListener("submit", async (event) => {
     // On a phone the result lies below the form.
     if (place.getBoundingClientRect().top > innerHeight - 100) place.scrollIntoView();
     const request = modality === "text" ? textRequest(content) : await imageRequest(chosen, stop.signal);
-    const view = scanView(modality, modality === "text" ? request.content : null);
+    const view = scanView(modality, modality === "text" ? { text: request.content } : { picture: preview.src });
     await detect(request, stop.signal, (scan) => {
       view.show(scan);
       if (!view.root.isConnected) place.replaceChildren(view.root);

@@ -4,11 +4,15 @@ import { element, scored } from "./element.js";
 import { evidenceCard } from "./evidence.js";
 import { featureList } from "./features.js";
 import { duration, percent, verdict } from "./format.js";
+import { heatMapCard } from "./heatmap.js";
 import { highlighted, strip } from "./segments.js";
 import { progress, stageList } from "./stages.js";
 
-/** A scan's place on the page. `show` brings it up to date. `text` is the scanned text, where it is at hand. */
-export function scanView(modality, text = null) {
+/**
+ * A scan's place on the page. `show` brings it up to date. `text` is the scanned text and `picture` the URL of the scanned
+ * image, where they are at hand.
+ */
+export function scanView(modality, { text = null, picture = null } = {}) {
   const conclusion = element("div", { class: "card conclusion" });
   const stages = stageList(modality);
   const evidence = element("div");
@@ -19,7 +23,7 @@ export function scanView(modality, text = null) {
     conclusion.replaceChildren(...conclude(scan));
     evidence.replaceChildren(...[evidenceCard(scan)].filter(Boolean));
     stages.show(scan);
-    supporting.replaceChildren(...(scan.status === "processing" ? [] : support(scan, text)));
+    supporting.replaceChildren(...(scan.status === "processing" ? [] : support(scan, text, picture)));
   };
   return { root: element("div", {}, conclusion, evidence, listed, supporting), show };
 }
@@ -40,7 +44,9 @@ function conclude(scan) {
 
 /** Everything short that is known of the scan, as one line. */
 function origin(scan) {
+  const likeness = scan.details?.attribution?.basis === "pixels" && scan.details.attribution;
   const known = [scan.attribution && `Made with ${scan.attribution}`];
+  if (likeness) known.push(`Looks like ${likeness.name} (${percent(likeness.confidence)})`);
   if (scan.moderation?.action) known.push(`Moderation: ${scan.moderation.action}`);
   if (scan.moderation?.review) known.push(`Reviewed: ${scan.moderation.review.decision}`);
   known.push(`${duration(scan.latency_ms)} with ${scan.model_pack}`);
@@ -53,12 +59,14 @@ function warnings({ warnings }) {
     ...warnings.map(({ message }) => element("li", {}, message)))];
 }
 
-function support(scan, text) {
+function support(scan, text, picture) {
   const cards = [];
   if (scan.segments.length > 0) {
     const where = text === null ? strip(scan.segments) : highlighted(text, scan.segments);
     cards.push(card("Where the evidence lies", where));
   }
+  const map = heatMapCard(scan, picture);
+  if (map) cards.push(map);
   const features = featureList(scan);
   if (features) cards.push(card("Measured", features));
   const { result_json: _, ...report } = scan; // A copy of `details`, for older clients.

@@ -4,7 +4,6 @@
 //! of them, [`Engine::look`] the pixels of an image. Both may be called from any number of tasks, whose work is
 //! batched. A reading holds raw features; the pack's calibration, in crate `scan`, makes a probability of them.
 
-mod convolution;
 mod error;
 pub mod features;
 pub mod files;

@@ -138,8 +138,6 @@ pub enum Architecture {
     Vit,
     /// HF `CLIPVisionModelWithProjection` and a linear head on its projection, or its layers and a probe.
     Clip,
-    /// EfficientNet-Lite with one logit.
-    EfficientnetLite,
 }
 
 /// How weights are stored.

@@ -20,7 +20,7 @@ macro_rules! files {
 
 const DOCS: [(&str, &str); 3] = files!("": "docs.html", "docs.js", "docs.css");
 const DASHBOARD: &str = include_str!("../../../web/dashboard/index.html");
-const DASHBOARD_FILES: [(&str, &str); 21] = files!("dashboard/": "account.js", "api.js", "app.js", "chart.js", "confirm.js", "detect.js", "element.js", "evidence.js", "features.js", "format.js", "history.js", "keys.js", "playground.js", "samples.js", "scan.css", "scan.js", "segments.js", "session.js", "stages.js", "style.css", "usage.js");
+const DASHBOARD_FILES: [(&str, &str); 22] = files!("dashboard/": "account.js", "api.js", "app.js", "chart.js", "confirm.js", "detect.js", "element.js", "evidence.js", "features.js", "format.js", "heatmap.js", "history.js", "keys.js", "playground.js", "samples.js", "scan.css", "scan.js", "segments.js", "session.js", "stages.js", "style.css", "usage.js");
 
 /// `GET /docs`
 pub async fn docs() -> Response {

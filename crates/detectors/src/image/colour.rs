@@ -14,7 +14,7 @@ const CHUNK: usize = 3 << 14;
 /// RGB space, or cannot be read, changes nothing: the picture is then judged by its numbers, as without a profile.
 pub(super) fn to_srgb(rgb: &mut [u8], profile: &[u8]) {
     let Some(transform) = transform(profile) else { return };
-    if is_identity(&transform) {
+    if is_identity(transform.as_ref()) {
         return;
     }
     let mut source = [0; CHUNK];
@@ -42,13 +42,12 @@ fn transform(profile: &[u8]) -> Option<Arc<Transform8BitExecutor>> {
 
 /// Whether a grid of colours keeps its values to two levels: most embedded profiles are sRGB's own.
 fn is_identity(transform: &Transform8BitExecutor) -> bool {
-    let levels = [0, 64, 128, 192, 255];
-    let grid: Vec<u8> = levels
-        .iter()
-        .flat_map(|r| levels.iter().flat_map(move |g| levels.iter().flat_map(move |b| [*r, *g, *b])))
-        .collect();
+    const LEVELS: [u8; 5] = [0, 64, 128, 192, 255];
+    let pairs = LEVELS.iter().flat_map(|red| LEVELS.iter().map(move |green| (*red, *green)));
+    let grid: Vec<u8> = pairs.flat_map(|(r, g)| LEVELS.iter().flat_map(move |blue| [r, g, *blue])).collect();
     let mut converted = vec![0; grid.len()];
-    transform.transform(&grid, &mut converted).is_ok() && grid.iter().zip(&converted).all(|(a, b)| a.abs_diff(*b) <= 2)
+    let near = |(a, b): (&u8, &u8)| a.abs_diff(*b) <= 2;
+    transform.transform(&grid, &mut converted).is_ok() && grid.iter().zip(&converted).all(near)
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@ pub mod bert;
 pub mod clip;
 pub mod decoder;
 mod dense;
-pub mod efficientnet;
 mod encoder;
 pub mod falcon;
 pub mod gemma3;

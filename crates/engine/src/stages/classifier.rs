@@ -3,13 +3,13 @@
 use super::log_odds;
 use crate::files::{ModelFiles, PackFiles};
 use crate::models::clip::{self, Clip, ClipTower};
-use crate::models::efficientnet::{self, EfficientNetLite};
 use crate::models::vit::{self, Vit};
 use crate::models::{Arithmetic, ImageClassifier};
 use crate::scheduler::{Model, Worker};
 use crate::sight::{Families, Seen, Sight};
 use crate::{EngineError, dtype};
 use candle_core::{Device, Tensor};
+use candle_nn::VarBuilder;
 use scan::pack::{Architecture, Format, Input, ModelSpec, Probe};
 use scan::{Features, HeatMap, Pixels, Reading, Sighting, Stage, Window};
 use serde::Deserialize;
@@ -150,10 +150,6 @@ fn labels(spec: &ModelSpec, files: &ModelFiles, device: &Device) -> Result<Netwo
             let config: clip::Config = files.config()?;
             (Box::new(files.load(dtype, device, |vb| Clip::load(vb, &config))?), 0)
         }
-        Architecture::EfficientnetLite => {
-            let config: efficientnet::Config = files.config()?;
-            (Box::new(files.load(dtype, device, |vb| EfficientNetLite::load(vb, &config))?), 0)
-        }
         architecture => return Err(unsupported(format!("{architecture:?} does not classify images"))),
     };
     Ok(Network::Labels(network, ai))
@@ -176,7 +172,7 @@ fn sight(
     let depth = probe.layers.last().copied().unwrap_or(0);
     // int8 kernels are the CPU's; a GPU has them in the tensor cores of its own formats.
     let arithmetic = if spec.int8 && device.is_cpu() { Arithmetic::Int8 } else { Arithmetic::Float };
-    let load = |vb| ClipTower::load(vb, &config, depth, arithmetic);
+    let load = |vb: VarBuilder| ClipTower::load(vb, &config, depth, arithmetic);
     let tower = match spec.format {
         Format::Safetensors => files.load(dtype, device, load)?,
         Format::Onnx => files.onnx(dtype, device, load)?,

@@ -1,9 +1,9 @@
 //! `truthlens detect`: one text or image, no server.
 
-use super::{DataArgs, PackArgs, judge, read_file};
-use anyhow::{Context, Result};
+use super::{DataArgs, PackArgs, heatmap, judge, read_file};
+use anyhow::{Context, Result, bail};
 use clap::Args;
-use scan::report::Details;
+use scan::report::{Details, ImageDetails};
 use scan::{ScanReport, Text};
 use service::ServiceError;
 use std::path::PathBuf;
@@ -23,6 +23,9 @@ pub struct Detect {
     /// Print the API's JSON instead of the report.
     #[arg(long)]
     json: bool,
+    /// Draw where in the image the classifier's evidence lies, and save it there (.png or .jpg).
+    #[arg(long, value_name = "PATH")]
+    heatmap: Option<PathBuf>,
     #[command(flatten)]
     pack: PackArgs,
     #[command(flatten)]
@@ -39,11 +42,17 @@ impl Detect {
                 if content.len() > scan::image::MAX_BYTES {
                     return Err(ServiceError::ImageTooLarge.into());
                 }
-                judge.image(content, None).await?
+                judge.image(content.clone(), None).await?
             }
-            None => judge.text(&Text::parse(self.text(content)?)?, None).await?,
+            None => judge.text(&Text::parse(self.text(content.clone())?)?, None).await?,
         };
         let report = ScanReport::new(&judged.scan, OffsetDateTime::now_utc());
+        if let Some(path) = &self.heatmap {
+            match &report.details {
+                Details::Image(ImageDetails { heatmap: Some(map), .. }) => heatmap::draw(map, &content, path)?,
+                _ => bail!("there is no map: the content is no image, or the pack's classifier draws none"),
+            }
+        }
         if self.json {
             println!("{}", serde_json::to_string_pretty(&report)?)
         } else {
@@ -79,8 +88,11 @@ fn print(report: &ScanReport) {
             image.features.iter().for_each(|f| println!("  image       {} {}×{}", f.format, f.width, f.height));
         }
     }
-    if let Some(generator) = &report.attribution {
-        println!("  made with   {generator}");
+    if let Details::Image(ImageDetails { attribution: Some(attribution), .. }) = &report.details {
+        match attribution.confidence {
+            None => println!("  made with   {}", attribution.name),
+            Some(confidence) => println!("  looks like  {} ({confidence:.2})", attribution.name),
+        }
     }
     for evidence in report.details.evidence() {
         println!("  evidence    {} ({})", evidence.statement, evidence.found_in);

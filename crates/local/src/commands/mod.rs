@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod calibrate;
 pub mod detect;
 pub mod eval;
+mod heatmap;
 pub mod inspect;
 mod judging;
 pub mod keys;
