@@ -1,7 +1,7 @@
 //! Downloading within limits.
 
 use crate::{AddressPolicy, FetchError, Guard, Resolve, SystemResolver, Target};
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, LOCATION};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, LOCATION};
 use reqwest::{Method, Response, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
@@ -74,8 +74,7 @@ impl Fetcher {
             return Err(FetchError::Status(response.status().as_u16()));
         }
         // Asked for the file as it is, a server that compresses may as well send a decompression bomb.
-        let mut encodings = response.headers().get_all(CONTENT_ENCODING).iter();
-        if encodings.any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        if is_compressed(response.headers()) {
             return Err(FetchError::Encoding);
         }
         let limit = self.limits.max_bytes;
@@ -92,6 +91,28 @@ impl Fetcher {
         }
         if body.is_empty() { Err(FetchError::Empty) } else { Ok(body) }
     }
+}
+
+/// Whether a message's body is compressed, by its `Content-Encoding` (the content codings of IANA's registry that change
+/// bytes). Stores keep other values beside plain bytes: S3 an empty one, or `aws-chunked`, of how an object was sent to it.
+pub fn is_compressed(headers: &HeaderMap) -> bool {
+    const CODINGS: [&str; 12] = [
+        "gzip",
+        "x-gzip",
+        "deflate",
+        "br",
+        "zstd",
+        "compress",
+        "x-compress",
+        "dcb",
+        "dcz",
+        "exi",
+        "pack200-gzip",
+        "aes128gcm",
+    ];
+    let values = headers.get_all(CONTENT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
+    let mut named = values.flat_map(|value| value.split(',')).map(str::trim);
+    named.any(|name| CODINGS.iter().any(|coding| coding.eq_ignore_ascii_case(name)))
 }
 
 /// The `Location` of a redirect (RFC 9110, section 15.4), if the response is one. As UTF-8, which servers do send.

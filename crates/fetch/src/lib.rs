@@ -22,7 +22,7 @@ pub mod target;
 
 pub use address::{AddressPolicy, InvalidAddress};
 pub use error::FetchError;
-pub use fetcher::{FetchLimits, Fetcher};
+pub use fetcher::{FetchLimits, Fetcher, is_compressed};
 pub use guard::Guard;
 pub use poster::Poster;
 pub use resolve::{Resolve, SystemResolver};

@@ -262,6 +262,43 @@ async fn a_megabyte_is_parked_read_back_and_deleted() {
     assert_eq!(stage.parked("a/b/c").await, None);
 }
 
+/// As in S3, a key is a name of up to 1,024 bytes and no path: none leads to another's object, none is too long for a file.
+#[tokio::test]
+async fn every_key_is_an_object_of_its_own_however_long_or_crooked() {
+    let stage = Setting::set().await;
+    let long = ["uploads/demo/".to_owned() + &"x".repeat(1011), "d/".repeat(511) + "xy", "漢".repeat(341) + "a"];
+    let crooked = [
+        "uploads/demo/../other/secret",
+        "uploads/other/secret",
+        "uploads/demo/./x",
+        "uploads/demo/x",
+        "uploads/demo//y",
+        "uploads/demo/%2e%2e/other/secret",
+        "uploads/demo/%2E%2E%2Fother/secret",
+        "../outside",
+        "../../outside",
+    ];
+    let keys: Vec<String> = long.into_iter().chain(crooked.map(str::to_owned)).collect();
+    for key in &keys {
+        stage.park(key, key.clone().into_bytes()).await;
+    }
+    for key in &keys {
+        assert_eq!(stage.parked(key).await, Some(key.clone().into_bytes()), "{key}");
+    }
+    assert_eq!(stage.parked("uploads/demo/../demo/x").await, None);
+
+    let (s3, bucket) = (&stage.clients.s3, &stage.names.parking);
+    let copy = s3.copy_object().bucket(bucket).key("copied").copy_source(format!("{bucket}/{}", keys[0]));
+    copy.send().await.unwrap();
+    assert_eq!(stage.parked("copied").await, Some(keys[0].clone().into_bytes()));
+    for key in &keys {
+        s3.delete_object().bucket(bucket).key(key).send().await.unwrap();
+        assert_eq!(stage.parked(key).await, None, "{key}");
+    }
+    let too_long = s3.put_object().bucket(bucket).key("x".repeat(1025)).send().await;
+    assert!(too_long.is_err());
+}
+
 #[tokio::test]
 async fn parked_content_is_gone_after_a_day_with_everything_kept_about_it() {
     let stage = Setting::set().await;

@@ -68,14 +68,26 @@ async fn a_slow_resolver_ends_at_the_deadline() {
 
 #[tokio::test]
 async fn a_compressed_response_is_refused() {
-    for encoding in ["gzip", "br", "zstd", "deflate", "identity, gzip", "identity\r\nContent-Encoding: gzip"] {
+    for encoding in
+        ["gzip", "br", "zstd", "deflate", "compress", "X-GZip", "identity, gzip", "identity\r\nContent-Encoding: gzip"]
+    {
         let server = Server::start(move |_| {
             respond(200, &format!("Content-Encoding: {encoding}\r\nContent-Length: 1\r\n"), "a")
         });
         assert_eq!(get(&server.await, "/").await, Err(FetchError::Encoding), "{encoding}");
     }
-    let server = Server::start(|_| respond(200, "Content-Encoding: Identity\r\nContent-Length: 1\r\n", "a")).await;
-    assert_eq!(get(&server, "/").await.as_deref(), Ok("a".as_bytes()));
+}
+
+#[tokio::test]
+async fn a_content_encoding_that_changes_no_byte_is_none() {
+    for encoding in
+        ["", "Identity", "identity, identity", "aws-chunked", "aws-chunked,", "utf-8", "binary", "none", "7bit"]
+    {
+        let server = Server::start(move |_| {
+            respond(200, &format!("Content-Encoding: {encoding}\r\nContent-Length: 1\r\n"), "a")
+        });
+        assert_eq!(get(&server.await, "/").await.as_deref(), Ok("a".as_bytes()), "{encoding:?}");
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod clients;
 mod cors;
 mod dynamodb;
 mod error;
+mod object_names;
 mod provision;
 mod s3;
 mod server;
