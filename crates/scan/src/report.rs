@@ -63,7 +63,7 @@ pub enum Details {
     /// Of a text scan.
     Text(TextDetails),
     /// Of an image scan.
-    Image(ImageDetails),
+    Image(Box<ImageDetails>),
 }
 
 /// `details` of a text scan.
@@ -262,7 +262,7 @@ impl Details {
                 evidence: scan.evidence(),
                 features: measured(scan, Stage::Heuristics).and_then(TextFeatures::from_measured),
             }),
-            Modality::Image => Details::Image(ImageDetails {
+            Modality::Image => Details::Image(Box::new(ImageDetails {
                 metadata_score: score(Stage::Metadata),
                 fft_score: score(Stage::Frequency),
                 classifier_score: score(Stage::Classifier),
@@ -276,7 +276,7 @@ impl Details {
                     .as_ref()
                     .zip(sighting(scan))
                     .map(|(image, seen)| HeatMapReport::new(&seen.map, image)),
-            }),
+            })),
         }
     }
 

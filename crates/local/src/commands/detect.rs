@@ -3,7 +3,8 @@
 use super::{DataArgs, PackArgs, heatmap, judge, read_file};
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use scan::report::{Details, ImageDetails};
+use scan::report::Details;
+use scan::sighting::AttributionReport;
 use scan::{ScanReport, Text};
 use service::ServiceError;
 use std::path::PathBuf;
@@ -48,10 +49,9 @@ impl Detect {
         };
         let report = ScanReport::new(&judged.scan, OffsetDateTime::now_utc());
         if let Some(path) = &self.heatmap {
-            match &report.details {
-                Details::Image(ImageDetails { heatmap: Some(map), .. }) => heatmap::draw(map, &content, path)?,
-                _ => bail!("there is no map: the content is no image, or the pack's classifier draws none"),
-            }
+            let Details::Image(image) = &report.details else { bail!("there is a map of images only") };
+            let map = image.heatmap.as_ref().context("the pack's classifier draws no map, or did not run")?;
+            heatmap::draw(map, &content, path)?;
         }
         if self.json {
             println!("{}", serde_json::to_string_pretty(&report)?)
@@ -88,10 +88,12 @@ fn print(report: &ScanReport) {
             image.features.iter().for_each(|f| println!("  image       {} {}×{}", f.format, f.width, f.height));
         }
     }
-    if let Details::Image(ImageDetails { attribution: Some(attribution), .. }) = &report.details {
-        match attribution.confidence {
-            None => println!("  made with   {}", attribution.name),
-            Some(confidence) => println!("  looks like  {} ({confidence:.2})", attribution.name),
+    if let Details::Image(image) = &report.details
+        && let Some(AttributionReport { name, confidence, .. }) = &image.attribution
+    {
+        match confidence {
+            None => println!("  made with   {name}"),
+            Some(confidence) => println!("  looks like  {name} ({confidence:.2})"),
         }
     }
     for evidence in report.details.evidence() {
