@@ -33,8 +33,9 @@ pub async fn ended(stack: &Stack, account: &Account, patience: Duration) -> Vec<
 /// Checks the quota, the audit trail and the events of an account's ended scans; how many were completed.
 pub async fn check(stack: &Stack, account: &Account, scans: &[Scan], told: &Told) -> usize {
     let completed = scans.iter().filter(|scan| scan.conclusion().is_some()).count();
+    let charged = scans.iter().filter(|scan| scan.state.is_charged()).count();
     let used = stack.usage().used(&account.id, OffsetDateTime::now_utc()).await.unwrap();
-    assert_eq!(used, completed as u64, "the quota of {} is exact", account.id);
+    assert_eq!(used, charged as u64, "the quota of {} is exact", account.id);
     let audit = Audit::new(stack.clients.dynamodb.clone(), stack.names.audit.clone());
     for scan in scans {
         let trail = audit.list(&account.id, scan.id).await.unwrap();

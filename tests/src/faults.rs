@@ -5,9 +5,10 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// The longest time by which a message is late, in seconds.
 const LATE_SECONDS: u64 = 3;
@@ -69,6 +70,59 @@ pub async fn repeating(endpoint: String, dice: Arc<Dice>) -> String {
         }
         let by = if dice.fall(20) { dice.duration(Duration::from_secs(LATE_SECONDS)) } else { Duration::ZERO };
         forward(&client, &endpoint, &headers, late(by)).await
+    })
+    .await
+}
+
+/// Where a process dies on its way through a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// Before the request is carried out.
+    Before,
+    /// After that, and before its answer is there.
+    After,
+}
+
+/// Cuts a process off from its services at its request number so-and-so, counted from nought over all of them.
+#[derive(Debug)]
+pub struct Fuse {
+    left: Mutex<usize>,
+    cut: Cut,
+    blown: Notify,
+}
+
+impl Fuse {
+    /// Lets so many requests through.
+    pub fn new(requests: usize, cut: Cut) -> Arc<Self> {
+        Arc::new(Self { left: Mutex::new(requests), cut, blown: Notify::new() })
+    }
+
+    /// Waits until the process is cut off. From then on nothing is answered.
+    pub async fn blown(&self) {
+        self.blown.notified().await;
+    }
+
+    fn lets_through(&self) -> bool {
+        let mut left = self.left.lock().unwrap();
+        let passes = *left > 0;
+        *left = left.saturating_sub(1);
+        passes
+    }
+}
+
+/// A service that is reached through a fuse; its URL.
+pub async fn fused(endpoint: String, fuse: Arc<Fuse>) -> String {
+    let client = reqwest::Client::new();
+    serve(move |headers, body| async move {
+        let passes = fuse.lets_through();
+        if passes || fuse.cut == Cut::After {
+            let answer = forward(&client, &endpoint, &headers, body.to_vec()).await;
+            if passes {
+                return answer;
+            }
+        }
+        fuse.blown.notify_one();
+        std::future::pending().await
     })
     .await
 }

@@ -93,3 +93,17 @@ async fn what_outlives_the_wait_comes_back_as_processing() {
     let (_, again) = answer(product.get(&key, &format!("/v1/scans/{}", scan["id"].as_str().unwrap()))).await;
     assert_eq!(again["id"], scan["id"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_item_that_cannot_be_read_is_refused_alone() {
+    let data = data();
+    let product = Product::start(data.path(), &packs::heuristics(data.path()), &[]).await;
+    let key = product.demo_key.clone().unwrap();
+    let half = r#"{"modality": "text", "input_type": "raw_text", "content": "one two three four five \ud83d"}"#;
+    let body = format!(r#"{{"items": [{0}, {half}, {{"modality": 1e999}}, [], {0}]}}"#, text(texts::HUMAN));
+    let send = Client::new().post(format!("{}/v1/detect/batch", product.url)).bearer_auth(&key).body(body);
+    let (status, found) = answer(send).await;
+    assert_eq!((status, &found["succeeded"]), (StatusCode::OK, &json!(2)), "{found}");
+    let codes: Vec<_> = (0..5).map(|i| found["results"][i]["error"]["code"].as_str().unwrap_or("-")).collect();
+    assert_eq!(codes, ["-", "invalid_request", "invalid_request", "invalid_request", "-"]);
+}

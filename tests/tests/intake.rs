@@ -134,6 +134,80 @@ async fn a_moderation_request_sent_twice_is_scanned_once_and_reads_only_its_own_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_key_leads_into_another_accounts_folder() {
+    let folder = data();
+    let stack = Stack::start(&packs::inline(folder.path()), Duration::from_secs(60)).await;
+    let account = stack.account("acme", Plan::Pro).await;
+    let secret = pictures::png_with_text(200, 150, &[("parameters", pictures::PARAMETERS)]);
+    put(&stack.clients, "uploads/other/secret.png", secret).await;
+    let intake = stack.function("intake").await;
+    let crooked = [
+        "acme/../other/secret.png",
+        "acme/./../other/secret.png",
+        "acme//../other/secret.png",
+        "acme/x/../../other/secret.png",
+        "acme/../../uploads/other/secret.png",
+    ];
+    for path in crooked {
+        let mut message = event("intake-moderation.json");
+        let uri = format!("s3://{BUCKET}/uploads/{path}");
+        let body = json!({"account_id": "acme", "modality": "image", "client_reference": path, "s3_uri": uri});
+        message["Records"][0]["body"] = json!(body.to_string());
+        for message in
+            [message, uploaded(&format!("uploads/{path}")), uploaded(&format!("uploads/{}", path.replace('.', "%2E")))]
+        {
+            assert_eq!(intake.invoke(message).await, json!({"batchItemFailures": []}), "{path}");
+        }
+    }
+    // An escape that is part of the key leads nowhere either.
+    assert_eq!(
+        intake.invoke(uploaded("uploads/acme/%252e%252e/other/secret.png")).await,
+        json!({"batchItemFailures": []})
+    );
+    let found = scans(&stack, &account.id).await;
+    let reasons: Vec<_> = found.iter().rev().map(reason).collect();
+    let expected: Vec<_> =
+        crooked.iter().map(|_| Some(ErrorCode::InvalidRequest)).chain([Some(ErrorCode::NotFound)]).collect();
+    assert_eq!(reasons, expected, "refused where an account is named, dropped where none is");
+    assert_eq!(stack.usage().used(&account.id, OffsetDateTime::now_utc()).await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_cannot_be_read_are_failed_scans_of_the_account_that_they_name() {
+    let folder = data();
+    let stack = Stack::start(&packs::inline(folder.path()), Duration::from_secs(60)).await;
+    let account = stack.account("acme", Plan::Pro).await;
+    let bodies = [
+        r#"{"account_id":"acme","modality":"text","client_reference":"half","content":"one two three four five \ud83d"}"#,
+        r#"{"account_id":"acme","modality":"text","client_reference":"num","content":5}"#,
+        r#"{"account_id":"acme","modality":"image","client_reference":"urlnum","url":["x"]}"#,
+        r#"{"account_id":"acme","modality":"text","client_reference":"cut","content":"one two thr"#,
+        r#"{"account_id":"acme","modality":"text","client_reference":"good","content":"one two three four five"}"#,
+    ];
+    let mut batch = event("intake-moderation.json");
+    let sample = batch["Records"][0].clone();
+    let records = bodies.iter().enumerate().map(|(n, body)| {
+        let mut record = sample.clone();
+        (record["messageId"], record["body"]) = (json!(n.to_string()), json!(body));
+        record
+    });
+    batch["Records"] = records.collect();
+    assert_eq!(stack.function("intake").await.invoke(batch).await, json!({"batchItemFailures": []}));
+    let found: BTreeMap<_, _> =
+        scans(&stack, &account.id).await.into_iter().map(|scan| (reference(&scan), reason(&scan))).collect();
+    let refused = Some(ErrorCode::InvalidRequest);
+    let expected = [("half", refused), ("num", refused), ("urlnum", refused), ("cut", refused), ("good", None)];
+    assert_eq!(found, expected.map(|(name, reason)| (name.to_owned(), reason)).into());
+}
+
+fn reference(scan: &Scan) -> String {
+    match &scan.source {
+        Source::Queue { client_reference } => client_reference.clone().unwrap_or_default(),
+        _ => String::new(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_dropped_into_the_local_bucket_is_scanned_and_tagged() {
     let data = data();
     let product = Product::start(data.path(), &packs::inline(data.path()), &[]).await;

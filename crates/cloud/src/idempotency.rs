@@ -1,11 +1,17 @@
 //! The idempotency table: `pk = <account id>`, `sk = <idempotency key>`: what a request with that key came to. Items
 //! expire in a day.
 
+mod claimed;
+
+pub use claimed::{ClaimWrite, Claimed, ClaimedItem};
+
 use crate::{CloudError, Permission};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::{AttributeValue as Value, Put, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue as Value, ReturnValuesOnConditionCheckFailure};
+use claimed::new_item;
 use scan::{AccountId, ErrorCode, ScanId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -41,6 +47,7 @@ impl EventKey {
 pub struct Idempotency {
     client: Client,
     table: String,
+    patience: Duration,
 }
 
 /// What the first request with a key came to: enough to give its answer again.
@@ -83,29 +90,6 @@ pub enum Claim {
     Answered(Answer),
 }
 
-/// A key that a request under way has claimed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Claimed {
-    table: String,
-    item: Item,
-}
-
-impl Claimed {
-    /// Settles the key with what the request came to, alone or as part of a transaction: its condition refuses it when the
-    /// claim was lost, because the request took so long that it counted as dead.
-    pub fn settle(&self, answer: Answer) -> Result<Put, CloudError> {
-        let item = Item { answer: Some(answer), ..self.item.clone() };
-        Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(serde_dynamo::to_item(item)?))
-            .condition_expression("#until = :until AND attribute_not_exists(answer)")
-            .expression_attribute_names("#until", "until")
-            .expression_attribute_values(":until", Value::N(self.item.until.to_string()))
-            .build()
-            .map_err(CloudError::of("settle idempotency key"))
-    }
-}
-
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Item {
     pk: AccountId,
@@ -114,19 +98,27 @@ struct Item {
     request: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     answer: Option<Answer>,
-    /// When an unanswered request counts as dead.
+    /// When an unanswered request counts as dead; 0 once it was refused.
     until: i64,
+    /// When the key was first claimed for this request, in milliseconds since 1970.
+    #[serde(default)]
+    since: i64,
     expires_at: i64,
 }
 
 impl Idempotency {
     /// Keys in `table`.
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table }
+        Self { client, table, patience: IN_FLIGHT }
+    }
+
+    /// The same, where a request that has not ended counts as dead after `patience`.
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Claims a key for a request, by one conditional write. Items past their time count as gone, whether DynamoDB has
-    /// removed them or not.
+    /// removed them or not. The claim of a request that died is taken over.
     pub async fn claim(
         &self,
         account: &AccountId,
@@ -134,33 +126,58 @@ impl Idempotency {
         request: &str,
         now: OffsetDateTime,
     ) -> Result<Claim, CloudError> {
-        let item = item(account, key, request, None, now);
+        let item = item(account, key, request, None, now, self.patience);
         let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(serde_dynamo::to_item(&item)?))
-            .condition_expression(
-                "attribute_not_exists(pk) OR expires_at < :now OR (attribute_not_exists(answer) AND #until < :now)",
-            )
-            .expression_attribute_names("#until", "until")
+            .put(&item)?
+            .condition_expression("attribute_not_exists(pk) OR expires_at < :now")
             .expression_attribute_values(":now", Value::N(now.unix_timestamp().to_string()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let error = match put.send().await {
-            Ok(_) => return Ok(Claim::First(Claimed { table: self.table.clone(), item })),
+            Ok(_) => return Ok(Claim::First(self.claimed(item, false))),
             Err(error) => error,
         };
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(refusal)) => {
                 let found: Item = serde_dynamo::from_item(refusal.item.clone().unwrap_or_default())?;
-                Ok(match found.answer {
-                    _ if found.request != request => Claim::Mismatch,
-                    None => Claim::InFlight,
-                    Some(answer) => Claim::Answered(answer),
-                })
+                let is_alive = found.until > now.unix_timestamp();
+                match found.answer {
+                    None if !is_alive => self.take_over(found, item).await,
+                    _ if found.request != request => Ok(Claim::Mismatch),
+                    None => Ok(Claim::InFlight),
+                    Some(answer) => Ok(Claim::Answered(answer)),
+                }
             }
             _ => Err(CloudError::of("claim idempotency key")(error)),
         }
+    }
+
+    /// Claims a key whose request has ended without an answer. For the same request it stays the claim that it was, with
+    /// what was started under it.
+    async fn take_over(&self, dead: Item, mut item: Item) -> Result<Claim, CloudError> {
+        let is_resumed = dead.request == item.request;
+        if is_resumed {
+            (item.since, item.expires_at) = (dead.since, dead.expires_at);
+        }
+        let put = self
+            .put(&item)?
+            .condition_expression("#until = :dead AND attribute_not_exists(answer)")
+            .expression_attribute_names("#until", "until")
+            .expression_attribute_values(":dead", Value::N(dead.until.to_string()));
+        match put.send().await {
+            Ok(_) => Ok(Claim::First(self.claimed(item, is_resumed))),
+            Err(e) if e.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
+                Ok(Claim::InFlight)
+            }
+            Err(e) => Err(CloudError::of("claim idempotency key")(e)),
+        }
+    }
+
+    fn put(&self, item: &Item) -> Result<PutItemFluentBuilder, CloudError> {
+        Ok(self.client.put_item().table_name(&self.table).set_item(Some(serde_dynamo::to_item(item)?)))
+    }
+
+    fn claimed(&self, item: Item, is_resumed: bool) -> Claimed {
+        Claimed { table: self.table.clone(), item, is_resumed }
     }
 
     /// The claim of something that comes by itself and may come again, as part of a transaction: its condition cancels
@@ -171,15 +188,10 @@ impl Idempotency {
         event: &EventKey,
         scan: ScanId,
         now: OffsetDateTime,
-    ) -> Result<Put, CloudError> {
-        let mut item = item(account, &event.0, &event.0, Some(Answer::Scan(scan)), now);
+    ) -> Result<ClaimWrite, CloudError> {
+        let mut item = item(account, &event.0, &event.0, Some(Answer::Scan(scan)), now, self.patience);
         item.expires_at = (now + EVENT_REMEMBERED).unix_timestamp();
-        Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(serde_dynamo::to_item(item)?))
-            .condition_expression("attribute_not_exists(pk)")
-            .build()
-            .map_err(CloudError::of("claim an event"))
+        new_item(&self.table, item)
     }
 
     /// The scan that an event came to, if it came before.
@@ -200,7 +212,7 @@ impl Idempotency {
 
     /// Remembers what the request that claimed a key came to. A claim that was lost settles nothing.
     pub async fn complete(&self, claimed: &Claimed, answer: Answer) -> Result<(), CloudError> {
-        let put = claimed.settle(answer)?;
+        let ClaimWrite(put) = claimed.settle(answer)?;
         let put = self
             .client
             .put_item()
@@ -217,20 +229,22 @@ impl Idempotency {
         }
     }
 
-    /// Forgets a key whose request was refused, so that it may be tried again; unless it has come to something after all,
-    /// as when only the answer to the write was lost.
+    /// Frees a key whose request was refused, so that it may be tried again; unless it has come to something after all, as
+    /// when only the answer to the write was lost. What was started under it, if it comes again, is remembered.
     pub async fn release(&self, claimed: &Claimed) -> Result<(), CloudError> {
-        let delete = self
+        let free = self
             .client
-            .delete_item()
+            .update_item()
             .table_name(&self.table)
             .key("pk", Value::S(claimed.item.pk.to_string()))
             .key("sk", Value::S(claimed.item.sk.clone()))
+            .update_expression("SET #until = :free")
             .condition_expression("#until = :until AND attribute_not_exists(answer)")
             .expression_attribute_names("#until", "until")
+            .expression_attribute_values(":free", Value::N("0".to_owned()))
             .expression_attribute_values(":until", Value::N(claimed.item.until.to_string()));
-        match delete.send().await {
-            Err(e) if !e.as_service_error().is_some_and(DeleteItemError::is_conditional_check_failed_exception) => {
+        match free.send().await {
+            Err(e) if !e.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) => {
                 Err(CloudError::of("release idempotency key")(e))
             }
             _ => Ok(()),
@@ -238,13 +252,21 @@ impl Idempotency {
     }
 }
 
-fn item(account: &AccountId, key: &str, request: &str, answer: Option<Answer>, now: OffsetDateTime) -> Item {
+fn item(
+    account: &AccountId,
+    key: &str,
+    request: &str,
+    answer: Option<Answer>,
+    now: OffsetDateTime,
+    patience: Duration,
+) -> Item {
     Item {
         pk: account.clone(),
         sk: key.to_owned(),
         request: request.to_owned(),
         answer,
-        until: (now + IN_FLIGHT).unix_timestamp(),
+        until: (now + patience).unix_timestamp(),
+        since: i64::try_from(now.unix_timestamp_nanos() / 1_000_000).unwrap_or(0),
         expires_at: (now + REMEMBERED).unix_timestamp(),
     }
 }

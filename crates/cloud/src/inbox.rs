@@ -31,10 +31,16 @@ impl Inbox {
         &self.bucket
     }
 
-    /// The account that a key belongs to, by its second segment; `None` if it belongs to nobody.
+    /// The account that a key belongs to, by its second segment; `None` if it belongs to nobody. The key is judged as it is
+    /// written: to S3 it is opaque, and a store that takes it for a path must not be led elsewhere by it, so no segment may
+    /// be empty, `.` or `..`.
     pub fn owner(key: &str) -> Option<AccountId> {
         let (account, file) = key.strip_prefix(PREFIX)?.split_once('/')?;
-        if file.is_empty() { None } else { account.parse().ok() }
+        // Some systems part paths at backslashes too.
+        let is_plain = |segment: &str| !matches!(segment, "." | "..");
+        let leads_straight =
+            file.split('/').all(|segment| !segment.is_empty()) && file.split(['/', '\\']).all(is_plain);
+        if leads_straight { account.parse().ok().filter(|_| is_plain(account)) } else { None }
     }
 
     /// The object of a key; `None` when there is none (any more). An object of more than `max_bytes` is an error, found
@@ -94,12 +100,43 @@ fn is_gone<E: ProvideErrorMetadata>(error: &E) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_key_belongs_to_the_account_of_its_second_segment() {
         assert_eq!(Inbox::owner("uploads/acme/2026/a b.png").unwrap().as_str(), "acme");
+        assert_eq!(Inbox::owner("uploads/acme/..a/b..c/...").unwrap().as_str(), "acme");
         for nobody in ["uploads/acme", "uploads/acme/", "uploads//a.png", "other/acme/a.png", "uploads/a#b/c", ""] {
             assert_eq!(Inbox::owner(nobody), None, "{nobody}");
         }
     }
+
+    /// Where a store finds a key that takes it for a path.
+    fn normalised(key: &str) -> String {
+        let mut path: Vec<&str> = Vec::new();
+        for segment in key.split(['/', '\\']) {
+            match segment {
+                "" | "." => {}
+                ".." => drop(path.pop()),
+                segment => path.push(segment),
+            }
+        }
+        path.join("/")
+    }
+
+    proptest! {
+        #[test]
+        fn no_key_leads_a_store_that_normalises_it_out_of_its_owners_folder(
+            pieces in proptest::collection::vec(proptest::sample::select(PIECES.to_vec()), 0..8)
+        ) {
+            let key = format!("uploads/{}", pieces.concat());
+            if let Some(owner) = Inbox::owner(&key) {
+                let folder = format!("uploads/{owner}/");
+                prop_assert!(key.starts_with(&folder) && normalised(&key).starts_with(&folder), "{key}");
+            }
+        }
+    }
+
+    const PIECES: [&str; 14] =
+        ["demo", "other", "/", "/", ".", "..", "../", "\\", "%2e%2e", "%2E", "%2f", "\u{2025}", "\u{ff0e}", "a"];
 }

@@ -30,7 +30,7 @@ pub use deadlines::{Deadline, Deadlines};
 pub use error::CloudError;
 pub use event_bus::EventBus;
 pub use filter::Filter;
-pub use idempotency::{Answer, BatchItem, Claim, Claimed, EventKey, Idempotency};
+pub use idempotency::{Answer, BatchItem, Claim, ClaimWrite, Claimed, ClaimedItem, EventKey, Idempotency};
 pub use inbox::Inbox;
 pub use jobs::Jobs;
 pub use keys::{KeyInfo, Keys};

@@ -21,6 +21,8 @@ use time::{Duration, OffsetDateTime};
 const PREFIX: &str = "webhook#";
 /// How long a secret still signs after another has taken its place.
 const OVERLAP: Duration = Duration::hours(24);
+/// How often a rotation is tried that meets others of the same webhook.
+const ROTATIONS: usize = 10;
 
 /// Webhooks, by account.
 #[derive(Debug, Clone)]
@@ -76,6 +78,16 @@ impl Webhook {
     /// The secret that signs first.
     pub fn newest_secret(&self) -> Option<&Secret> {
         self.secrets.first().map(|dated| &dated.secret)
+    }
+
+    /// Puts a new secret in the place of the newest, which signs beside it for a day; so does every one before it that still
+    /// has time.
+    fn rotate(&mut self, now: OffsetDateTime) {
+        self.secrets.retain(|dated| dated.until.is_none_or(|until| now < until));
+        for dated in self.secrets.iter_mut().filter(|dated| dated.until.is_none()) {
+            dated.until = Some(now + OVERLAP);
+        }
+        self.secrets.insert(0, Dated { secret: Secret::generate(), until: None });
     }
 
     /// The secrets that sign at `now`, newest first.
@@ -134,15 +146,22 @@ impl Webhooks {
         id: &WebhookId,
         now: OffsetDateTime,
     ) -> Result<Option<Webhook>, CloudError> {
-        let Some(mut webhook) = self.get(account, id).await? else { return Ok(None) };
-        webhook.secrets.truncate(1);
-        webhook.secrets.iter_mut().for_each(|dated| dated.until = Some(now + OVERLAP));
-        webhook.secrets.insert(0, Dated { secret: Secret::generate(), until: None });
-        let update = self
-            .update(account, id)
-            .update_expression("SET webhook.secrets = :secrets")
-            .expression_attribute_values(":secrets", serde_dynamo::to_attribute_value(webhook.secrets)?);
-        changed(update).await
+        for _ in 0..ROTATIONS {
+            let Some(mut webhook) = self.get(account, id).await? else { return Ok(None) };
+            let before = serde_dynamo::to_attribute_value(&webhook.secrets)?;
+            webhook.rotate(now);
+            let update = self
+                .update(account, id)
+                .update_expression("SET webhook.secrets = :secrets")
+                // Another rotation at the same moment has secrets too, of which none may be lost.
+                .condition_expression("webhook.secrets = :before")
+                .expression_attribute_values(":before", before)
+                .expression_attribute_values(":secrets", serde_dynamo::to_attribute_value(webhook.secrets)?);
+            if let Some(webhook) = changed(update).await? {
+                return Ok(Some(webhook));
+            }
+        }
+        Err(CloudError::Data("a webhook is being rotated many times at once".to_owned()))
     }
 
     /// Notes that a delivery failed at `now`. The webhook since; `None` if there is no such webhook.
@@ -219,6 +238,13 @@ mod tests {
         webhook.secrets.push(Dated { secret: Secret::generate(), until: Some(now + OVERLAP) });
         assert_eq!(webhook.signing(now).count(), 2);
         assert_eq!(webhook.signing(now + OVERLAP).count(), 1);
+        webhook.rotate(now + Duration::hours(1));
+        webhook.rotate(now + Duration::hours(2));
+        assert_eq!(webhook.signing(now + Duration::hours(2)).count(), 4, "every secret that has time is kept");
+        assert_eq!(webhook.signing(now + Duration::hours(24)).count(), 3);
+        assert_eq!(webhook.signing(now + Duration::hours(26)).count(), 1);
+        webhook.rotate(now + Duration::hours(27));
+        assert_eq!(webhook.secrets.len(), 2, "what has no time left is forgotten");
         assert!(!format!("{webhook:?}").contains(&webhook.secrets[0].secret.reveal()), "secrets are not shown");
     }
 }

@@ -95,6 +95,13 @@ impl Blend {
         self.weights.keys().copied()
     }
 
+    /// How much of the weight is that of the stages that ran, 0 to 1.
+    pub fn share(&self, scores: &BTreeMap<Stage, Probability>) -> f64 {
+        let present: f64 = self.weights.iter().filter(|(stage, _)| scores.contains_key(stage)).map(|(_, w)| w).sum();
+        // So that a half of decimal fractions is a half.
+        (present / self.weights.values().sum::<f64>() * 1e9).round() / 1e9
+    }
+
     /// The confidence, from the scores of the stages that ran; `None` when none of them has weight.
     pub fn confidence(&self, scores: &BTreeMap<Stage, Probability>) -> Option<Probability> {
         let present = || self.weights.iter().filter_map(|(stage, w)| scores.get(stage).map(|p| (p, w)));
@@ -181,6 +188,7 @@ mod tests {
         let scores = BTreeMap::from([(Stage::Heuristics, p(0.2)), (Stage::Roberta, p(0.6))]);
         assert!((reference().confidence(&scores).unwrap().value() - 0.4).abs() < 1e-12);
         assert_eq!(reference().confidence(&BTreeMap::new()), None);
+        assert_eq!((reference().share(&scores), reference().share(&BTreeMap::new())), (0.4, 0.0));
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub enum ErrorCode {
     EmptyContent,
     /// `content` has more than 100,000 characters, or the body is over its limit.
     ContentTooLarge,
+    /// The body is compressed.
+    ContentEncodingNotSupported,
     /// `content` is not standard base64.
     InvalidBase64,
     /// The image has more bytes or pixels than are taken.

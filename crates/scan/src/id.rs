@@ -1,6 +1,7 @@
 //! Identifiers. Each is its own type, so that one cannot stand in for another.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::fmt;
 use std::str::FromStr;
 use time::OffsetDateTime;
@@ -12,6 +13,22 @@ use uuid::Uuid;
 pub struct ScanId(Uuid);
 
 impl ScanId {
+    /// The id of one of several scans that are made at `time` of what `parts` tell apart: the same for the same, and sorted by
+    /// `index`, which stands in the bits for a counter (RFC 9562, section 6.2, method 1).
+    pub fn derived(time: OffsetDateTime, index: u16, parts: &[&str]) -> Self {
+        let mut hash = Sha256::new().chain_update(index.to_be_bytes());
+        for part in parts {
+            // With its length, so that no two lists of parts read the same.
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        let hash = hash.finalize();
+        let [high, low] = index.to_be_bytes();
+        let tail = [high, low, hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]];
+        let milliseconds = u64::try_from(time.unix_timestamp_nanos() / 1_000_000).unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(milliseconds, &tail).into_uuid())
+    }
+
     /// Sorts before every id that is made at `time` or later, and after every one made before. To the millisecond.
     pub fn bound(time: OffsetDateTime) -> Self {
         let milliseconds = (time.unix_timestamp_nanos() / 1_000_000).clamp(0, (1 << 48) - 1);
@@ -149,6 +166,18 @@ mod tests {
         assert!(ScanId::bound(before).to_string() < id.to_string(), "as text too");
         assert!(ScanId::bound(OffsetDateTime::UNIX_EPOCH - time::Duration::DAY) < id);
         assert!(id.preceding() < id && id.preceding().to_string() < id.to_string());
+    }
+
+    #[test]
+    fn derived_ids_follow_from_what_they_are_derived_from_and_sort_by_index() {
+        let at = OffsetDateTime::from_unix_timestamp(1_795_824_000).unwrap();
+        let id = |index, parts: &[&str]| ScanId::derived(at, index, parts);
+        assert_eq!(id(7, &["demo", "key"]), id(7, &["demo", "key"]));
+        assert_ne!(id(7, &["demo", "key"]), id(7, &["demok", "ey"]));
+        let ids: Vec<_> = (0..100).map(|index| id(index, &["demo", "key"])).collect();
+        assert!(ids.is_sorted() && ScanId::bound(at) < ids[0]);
+        assert!(ids[99] < ScanId::bound(at + time::Duration::milliseconds(1)));
+        assert_eq!(ids[0].0.get_version(), Some(uuid::Version::SortRand));
     }
 
     #[test]

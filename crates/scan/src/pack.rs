@@ -39,6 +39,10 @@ pub struct Policy {
     /// `ai_generated` threshold, so that a proof decides alone.
     #[serde(default)]
     pub proven: Option<Probability>,
+    /// The least share of the blend's weight that must have been judged for a full verdict, one half unless told. Below it
+    /// nothing is called AI-generated (unless the content itself proves it), and the scan costs nothing.
+    #[serde(default = "Probability::half")]
+    pub quorum: Probability,
     /// When a text whose whole looks human is `mixed` for its parts' sake; without it nobody looks at parts.
     #[serde(default)]
     pub mixture: Option<Mixture>,

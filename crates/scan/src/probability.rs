@@ -19,10 +19,15 @@ impl Probability {
         if (0.0..=1.0).contains(&value) { Ok(Self(value)) } else { Err(NotAProbability(value)) }
     }
 
+    /// One half.
+    pub fn half() -> Self {
+        Self(0.5)
+    }
+
     /// The logistic function of `logit`, in nats. A NaN, which only a broken model yields, reads as no
     /// evidence either way.
     pub fn from_logit(logit: f64) -> Self {
-        if logit.is_nan() { Self(0.5) } else { Self(1.0 / (1.0 + (-logit).exp())) }
+        if logit.is_nan() { Self::half() } else { Self(1.0 / (1.0 + (-logit).exp())) }
     }
 
     /// Log-odds in nats, finite: 0 and 1 are moved in by 1e-6.

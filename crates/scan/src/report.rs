@@ -192,6 +192,12 @@ pub struct WarningReport {
     pub code: Warning,
     /// For people.
     pub message: String,
+    /// How many characters of the text it is about, where it is about characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<usize>,
+    /// The first of them: a character offset into the content as it was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first: Option<usize>,
 }
 
 impl ScanReport {
@@ -382,9 +388,14 @@ fn explain(scan: &Scan) -> String {
         State::Completed(conclusion) => conclusion,
     };
     let (verdict, confidence) = (conclusion.verdict, conclusion.confidence);
-    match &scan.image {
+    let explanation = match &scan.image {
         None => explain_text(scan, verdict, confidence),
         Some(_) => explain_image(scan, verdict, confidence),
+    };
+    if conclusion.is_full {
+        explanation
+    } else {
+        explanation + " Most of the analysis could not run, so this scan was not charged; please try again."
     }
 }
 
@@ -427,10 +438,35 @@ fn segments(scan: &Scan) -> Vec<SegmentReport> {
 }
 
 fn warnings(scan: &Scan) -> Vec<WarningReport> {
-    let unavailable = |o: &Outcome| matches!(o, Outcome::Failed(failure) if *failure != Failure::TooShort);
-    let mut warnings = scan.warnings.clone();
-    if scan.is_final() && scan.outcomes.values().any(|o| o.as_ref().is_none_or(unavailable)) {
-        warnings.insert(Warning::StageUnavailable);
-    }
-    warnings.into_iter().map(|code| WarningReport { code, message: code.message().to_owned() }).collect()
+    let report = |code: &Warning| {
+        let found = scan.occurrences.get(code);
+        let (count, first) = (found.map(|found| found.count), found.map(|found| found.first));
+        WarningReport { code: *code, message: code.message().to_owned(), count, first }
+    };
+    scan.warnings.iter().map(report).chain(stage_unavailable(scan)).collect()
 }
+
+/// Tells of the stages that a scan ended without, and of what it then lacks.
+fn stage_unavailable(scan: &Scan) -> Option<WarningReport> {
+    let is_full = scan.conclusion().is_none_or(|conclusion| conclusion.is_full);
+    // That a content is too short for a stage is no fault of the stage, as long as the others suffice.
+    let is_missing = |outcome: &Option<Outcome>| match outcome {
+        Some(Outcome::Scored(_)) => false,
+        Some(Outcome::Failed(Failure::TooShort)) => !is_full,
+        Some(Outcome::Failed(_)) | None => true,
+    };
+    let missing = scan.outcomes.iter().filter(|(_, outcome)| is_missing(outcome)).map(|(stage, _)| stage.name());
+    let missing: Vec<&str> = missing.filter(|_| scan.is_final()).collect();
+    let (last, others) = missing.split_last()?;
+    let stages = if others.is_empty() {
+        format!("The stage {last}")
+    } else {
+        format!("The stages {} and {last}", others.join(", "))
+    };
+    let rest = if is_full { "" } else { UNCHARGED };
+    let code = Warning::StageUnavailable;
+    let message = format!("{stages} could not run; the verdict rests on the stages that did.{rest}");
+    Some(WarningReport { code, message, count: None, first: None })
+}
+
+const UNCHARGED: &str = " That is too little to call the content AI-generated, and this scan was not charged.";

@@ -1,8 +1,16 @@
 //! Text as content: its limits, and the normal form that every stage sees.
 
+mod invisible;
+mod latin;
+mod lookalikes;
+
 use crate::Warning;
+use crate::warning::Occurrences;
+use icu_properties::CodePointMapData;
+use icu_properties::props::Script;
+use invisible::{Characters, Sight};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -19,6 +27,7 @@ pub const SHORT_WORDS: usize = 50;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Text {
     content: String,
+    normalised: Normalised,
     words: usize,
 }
 
@@ -46,19 +55,25 @@ pub enum TextError {
 
 impl Text {
     /// Checks the limits. Words are counted as Unicode word boundaries give them (UAX #29), so that scripts
-    /// without spaces count too.
+    /// without spaces count too; in the normal form, because some boundaries are not where people see spaces (U+202F).
     pub fn parse(content: String) -> Result<Self, TextError> {
         // A character is at most four bytes, so the first test bounds the work of the second.
         if content.len() > 4 * MAX_CHARACTERS || content.chars().count() > MAX_CHARACTERS {
             return Err(TextError::TooLong);
         }
-        let words = content.unicode_words().count();
-        if words < MIN_WORDS { Err(TextError::TooShort { words }) } else { Ok(Self { content, words }) }
+        let normalised = Normalised::new(&content);
+        let words = normalised.as_str().unicode_words().count();
+        if words < MIN_WORDS { Err(TextError::TooShort { words }) } else { Ok(Self { content, normalised, words }) }
     }
 
     /// The text as it was sent.
     pub fn as_str(&self) -> &str {
         &self.content
+    }
+
+    /// The form that every stage sees.
+    pub fn normalised(&self) -> &Normalised {
+        &self.normalised
     }
 
     /// Number of words.
@@ -72,8 +87,8 @@ impl Text {
     }
 
     /// What the text's form gives reason to warn of. See [`Warning`].
-    pub fn warnings(&self, normalised: &Normalised) -> BTreeSet<Warning> {
-        let mut warnings = normalised.findings.clone();
+    pub fn warnings(&self) -> BTreeSet<Warning> {
+        let mut warnings: BTreeSet<_> = self.normalised.findings.keys().copied().collect();
         if self.words < SHORT_WORDS {
             warnings.insert(Warning::ShortText);
         }
@@ -88,42 +103,63 @@ pub struct Normalised {
     text: String,
     /// For every character of `text`, the range of characters of the original that it stands for.
     origin: Vec<Range<usize>>,
-    findings: BTreeSet<Warning>,
+    findings: BTreeMap<Warning, Occurrences>,
 }
 
 impl Normalised {
     /// Normalises `original`. Linear in its length; each original character yields at most 18 (the bound that
     /// NFKC has, Unicode Standard Annex #15).
     pub fn new(original: &str) -> Self {
+        let text = String::with_capacity(original.len());
         let original: Vec<char> = original.chars().collect();
-        let mut this =
-            Self { text: String::with_capacity(original.len()), origin: Vec::new(), findings: BTreeSet::new() };
-        let mut at = 0;
-        while at < original.len() {
-            if is_invisible(original[at]) {
-                // A single leading byte order mark or a joiner inside an emoji is ordinary writing.
-                if !is_ordinary_invisible(&original, at) {
-                    this.findings.insert(Warning::HiddenCharacters);
-                }
-                at += 1;
-                continue;
+        let mut this = Self { text, origin: Vec::new(), findings: BTreeMap::new() };
+        let seen = this.seen(&original);
+        let mut rest = &seen[..];
+        while let [(at, _), ..] = rest {
+            let (cluster, after) = rest.split_at(cluster_length(rest));
+            let end = cluster.last().map_or(*at, |(last, _)| *last) + 1;
+            for c in cluster.iter().map(|(_, c)| *c).nfkc() {
+                this.push(straighten(c), *at..end);
             }
-            let end = cluster_end(&original, at);
-            for c in original[at..end].iter().copied().filter(|c| !is_invisible(*c)).nfkc() {
-                this.push(straighten(c), at..end);
-            }
-            at = end;
+            rest = after;
         }
         if this.text.ends_with(' ') {
             this.text.pop();
             this.origin.pop();
         }
-        this.read_lookalikes_as_latin();
+        if let Some(lookalikes) = lookalikes::find(&this.text) {
+            let first = this.original_chars(&(lookalikes.first..lookalikes.first + 1)).start;
+            this.findings.insert(Warning::Homoglyphs, Occurrences { count: lookalikes.letters, first });
+            this.text = lookalikes.text;
+        }
         this
     }
 
+    /// The characters that are seen, each with its place in the original; what is not is left out, and told of unless it
+    /// belongs there.
+    fn seen(&mut self, original: &[char]) -> Vec<(usize, char)> {
+        let characters = Characters::new(original);
+        let mut seen = Vec::with_capacity(original.len());
+        for (at, c) in original.iter().enumerate() {
+            match characters.sight(at) {
+                Sight::Visible => seen.push((at, *c)),
+                Sight::Needed => {}
+                Sight::Hidden => self.find(Warning::HiddenCharacters, at),
+            }
+            if characters.is_lookalike_space(at) {
+                self.find(Warning::LookalikeSpaces, at);
+            }
+        }
+        seen
+    }
+
+    fn find(&mut self, warning: Warning, at: usize) {
+        self.findings.entry(warning).or_insert(Occurrences { count: 0, first: at }).count += 1;
+    }
+
     fn push(&mut self, c: char, origin: Range<usize>) {
-        let c = if c.is_whitespace() || c.is_control() { ' ' } else { c };
+        // A blank Braille cell is the space of Braille.
+        let c = if c.is_whitespace() || c == '\u{2800}' { ' ' } else { c };
         if c == ' ' && (self.text.is_empty() || self.text.ends_with(' ')) {
             return;
         }
@@ -131,27 +167,9 @@ impl Normalised {
         self.origin.push(origin);
     }
 
-    /// Replaces look-alikes in words that also hold an ASCII letter and, where the text is mostly Latin, in words of
-    /// nothing but look-alikes, such as a Cyrillic `а` for the article. Other words in Cyrillic or Greek stay.
-    fn read_lookalikes_as_latin(&mut self) {
-        if self.text.chars().all(|c| latin_lookalike(c).is_none()) {
-            return;
-        }
-        let latin = self.text.bytes().filter(u8::is_ascii_alphabetic).count();
-        let is_foreign = |c: &char| c.is_alphabetic() && !c.is_ascii() && latin_lookalike(*c).is_none();
-        let is_latin_text = latin > self.text.chars().filter(is_foreign).count();
-        let mut replaced = String::with_capacity(self.text.len());
-        for word in self.text.split_inclusive(|c: char| !c.is_alphabetic()) {
-            let is_latin = word.bytes().any(|b| b.is_ascii_alphabetic())
-                || (is_latin_text && word.chars().all(|c| !c.is_alphabetic() || latin_lookalike(c).is_some()));
-            if is_latin && word.chars().any(|c| latin_lookalike(c).is_some()) {
-                self.findings.insert(Warning::Homoglyphs);
-                replaced.extend(word.chars().map(|c| latin_lookalike(c).unwrap_or(c)));
-            } else {
-                replaced.push_str(word);
-            }
-        }
-        self.text = replaced;
+    /// What was found in the text that a reader of the verdict should know, with how often and where.
+    pub fn findings(&self) -> &BTreeMap<Warning, Occurrences> {
+        &self.findings
     }
 
     /// The normalised text.
@@ -170,29 +188,15 @@ impl Normalised {
     }
 }
 
-/// End of the base character at `at` with the combining marks (and invisible characters) that follow it.
-/// NFKC composes within such a cluster only.
-fn cluster_end(text: &[char], at: usize) -> usize {
+/// The script that a character belongs to (UAX #24).
+fn script(c: char) -> Script {
+    CodePointMapData::<Script>::new().get(c)
+}
+
+/// Length of the first base character with the combining marks that follow it. NFKC composes within such a cluster only.
+fn cluster_length(text: &[(usize, char)]) -> usize {
     // Unicode's stream-safe format (UAX #15, section 13) allows 30 marks; more are cut into further clusters.
-    let marks = text[at + 1..].iter().take(30).take_while(|c| is_combining_mark(**c)).count();
-    at + 1 + marks
-}
-
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
-        | '\u{180B}'..='\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
-        | '\u{2060}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
-        | '\u{E0000}'..='\u{E0FFF}')
-}
-
-fn is_ordinary_invisible(text: &[char], at: usize) -> bool {
-    let before = at.checked_sub(1).map(|i| text[i]);
-    match text[at] {
-        '\u{FEFF}' => at == 0,
-        '\u{200D}' | '\u{FE0F}' => before.is_some_and(|c| !c.is_ascii_alphanumeric() && !c.is_whitespace()),
-        _ => false,
-    }
+    1 + text.iter().skip(1).take(30).take_while(|(_, c)| is_combining_mark(*c)).count()
 }
 
 /// Typographic quotes as typewriters have them, which is how the packs' training data has them.
@@ -203,48 +207,6 @@ fn straighten(c: char) -> char {
         '\u{2010}' | '\u{2011}' => '-',
         other => other,
     }
-}
-
-/// The Latin letter that a Cyrillic, Greek or Armenian letter is drawn like, after Unicode's confusables
-/// (UTS #39); only letters that readers really take for Latin ones.
-fn latin_lookalike(c: char) -> Option<char> {
-    Some(match c {
-        'а' | 'α' => 'a',
-        'ϲ' | 'с' => 'c',
-        'ԁ' => 'd',
-        'е' | 'ҽ' => 'e',
-        'ɡ' => 'g',
-        'һ' => 'h',
-        'і' | 'ι' | 'ı' => 'i',
-        'ј' => 'j',
-        'ԛ' => 'q',
-        'о' | 'ο' | 'օ' => 'o',
-        'р' | 'ρ' => 'p',
-        'ѕ' => 's',
-        'υ' | 'ս' => 'u',
-        'ν' | 'ѵ' => 'v',
-        'ԝ' => 'w',
-        'х' | 'χ' => 'x',
-        'у' | 'γ' => 'y',
-        'А' | 'Α' => 'A',
-        'В' | 'Β' => 'B',
-        'С' | 'Ϲ' => 'C',
-        'Е' | 'Ε' => 'E',
-        'Н' | 'Η' => 'H',
-        'І' | 'Ι' => 'I',
-        'Ј' => 'J',
-        'К' | 'Κ' => 'K',
-        'М' | 'Μ' => 'M',
-        'Ν' => 'N',
-        'О' | 'Ο' => 'O',
-        'Р' | 'Ρ' => 'P',
-        'Ѕ' => 'S',
-        'Т' | 'Τ' => 'T',
-        'У' | 'Υ' => 'Y',
-        'Х' | 'Χ' => 'X',
-        'Ζ' => 'Z',
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
@@ -276,27 +238,56 @@ mod tests {
         assert_eq!(normal("cafe\u{301}"), "café");
     }
 
+    /// A generated text with `hidden` after the second letter of each longer word, as an attacker puts it.
+    fn peppered(hidden: char) -> String {
+        let peppered = |word: &str| match word.char_indices().nth(2) {
+            Some((at, _)) if word.len() > 4 => format!("{}{hidden}{}", &word[..at], &word[at..]),
+            _ => word.to_owned(),
+        };
+        PLAIN.split(' ').map(peppered).collect::<Vec<_>>().join(" ")
+    }
+
+    const PLAIN: &str = "The proliferation of artificial intelligence has engendered a profound paradigm shift";
+
     #[test]
-    fn invisible_characters_are_removed_and_reported() {
-        let n = Normalised::new("de\u{200b}tec\u{2060}tor");
-        assert_eq!(n.as_str(), "detector");
-        assert!(n.findings.contains(&Warning::HiddenCharacters));
+    fn characters_that_nobody_sees_are_removed_and_told_of_with_their_number_and_place() {
+        for hidden in
+            "\u{1}\u{8}\u{b}\u{7f}\u{80}\u{34f}\u{61c}\u{180f}\u{200b}\u{200d}\u{202e}\u{2060}\u{2800}\u{3164}\u{fe0f}\
+                       \u{feff}\u{ffa0}\u{fff0}\u{fff9}\u{1bca0}\u{1d173}\u{e0041}\u{e0101}"
+                .chars()
+        {
+            let n = Normalised::new(&peppered(hidden));
+            assert_eq!(n.as_str(), PLAIN, "U+{:04X}", u32::from(hidden));
+            let expected = BTreeMap::from([(Warning::HiddenCharacters, Occurrences { count: 7, first: 6 })]);
+            assert_eq!(n.findings, expected, "U+{:04X}", u32::from(hidden));
+        }
+        for separator in "\t\n\u{c}\r\u{85}\u{2028}\u{2029}".chars() {
+            let n = Normalised::new(&peppered(separator));
+            assert!(n.as_str().starts_with("The pr oliferation") && n.findings.is_empty());
+        }
         assert!(Normalised::new("\u{feff}plain ❤\u{fe0f}").findings.is_empty());
     }
 
     #[test]
-    fn lookalikes_are_read_as_latin_in_latin_words_and_latin_texts() {
-        let attacked = Normalised::new("The сat sаt оn the mаt");
-        assert_eq!(attacked.as_str(), "The cat sat on the mat");
-        assert!(attacked.findings.contains(&Warning::Homoglyphs));
-        let article = Normalised::new("This is а test, and Москва stays");
-        assert_eq!(article.as_str(), "This is a test, and Москва stays");
-        let russian = Normalised::new("Он а не я, about которой речь");
-        assert_eq!(russian.as_str(), "Он а не я, about которой речь");
-        assert!(russian.findings.is_empty());
-        let russian = Normalised::new("Кот сидел на ковре");
-        assert_eq!(russian.as_str(), "Кот сидел на ковре");
-        assert!(russian.findings.is_empty());
+    fn a_hidden_character_between_a_letter_and_its_mark_does_not_part_them() {
+        assert_eq!(normal("cafe\u{200b}\u{301}"), "café");
+        assert_eq!(normal("cafe\u{34f}\u{301} au lait"), "café au lait");
+    }
+
+    #[test]
+    fn words_between_narrow_spaces_are_words() {
+        let text = Text::parse("one\u{202f}two\u{202f}three\u{202f}four\u{202f}five\u{202f}six".into()).unwrap();
+        assert_eq!((text.words(), text.normalised().as_str()), (6, "one two three four five six"));
+        let spaces = Occurrences { count: 5, first: 3 };
+        assert_eq!(text.normalised().findings()[&Warning::LookalikeSpaces], spaces);
+        assert_eq!(Text::parse("a\u{200b}b c\u{3164}d e".into()), Err(TextError::TooShort { words: 3 }));
+    }
+
+    #[test]
+    fn look_alikes_are_told_of_at_their_place_in_the_original() {
+        let n = Normalised::new("\u{feff}“Plain”  words, then сat and dоg");
+        assert_eq!(n.as_str(), "\"Plain\" words, then cat and dog");
+        assert_eq!(n.findings, BTreeMap::from([(Warning::Homoglyphs, Occurrences { count: 2, first: 22 })]));
     }
 
     #[test]

@@ -14,8 +14,10 @@ pub enum Warning {
     NotEnglish,
     /// Zero-width, bidirectional-control or other invisible characters were removed before the analysis.
     HiddenCharacters,
-    /// Letters of another script that look Latin were read as Latin.
+    /// Words mix Latin with letters of a script that looks like it; what looks Latin was read as Latin.
     Homoglyphs,
+    /// Spaces of unusual width stand between words; they were read as ordinary ones.
+    LookalikeSpaces,
     /// The image's shorter side is under [`crate::image::SMALL_SIDE`] pixels: the verdict is never `ai_generated` unless
     /// the file itself proves it.
     SmallImage,
@@ -42,6 +44,9 @@ impl Warning {
             Warning::NotEnglish => "The text does not look English, the only language this pack is measured on.",
             Warning::HiddenCharacters => "Invisible characters were found and removed before the analysis.",
             Warning::Homoglyphs => "Look-alike letters of other scripts were found and read as Latin letters.",
+            Warning::LookalikeSpaces => {
+                "Spaces of unusual width were found between words, where a watermark may lie, and read as ordinary ones."
+            }
             Warning::SmallImage => {
                 "Under 128 pixels a side there is too little evidence to call an image AI-generated; send the original."
             }
@@ -50,4 +55,13 @@ impl Warning {
             Warning::StageUnavailable => "A detection stage could not run; the verdict rests on the stages that did.",
         }
     }
+}
+
+/// How often something was found in a text, and where first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Occurrences {
+    /// How many characters.
+    pub count: usize,
+    /// The first of them: a character offset into the content as it was sent.
+    pub first: usize,
 }

@@ -1,11 +1,13 @@
 //! Many contents in one request: refused as a whole where the quota has no room for all, then charged and scanned side by
 //! side, each with its own end.
 
+use crate::examine::Examined;
 use crate::{Arrival, Detect, DetectRequest, ServiceError, json};
-use cloud::QuotaUse;
+use cloud::{Claimed, ClaimedItem, QuotaUse};
 use futures::{StreamExt, stream};
-use scan::{Account, Scan};
+use scan::{Account, Scan, ScanId};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -23,13 +25,13 @@ pub struct BatchRequest(Vec<Result<DetectRequest, ServiceError>>);
 pub struct BatchBegun {
     /// Each item's scan, which may be final already, or why it has none; in the order of the request.
     pub items: Vec<Result<Scan, ServiceError>>,
-    /// The account's quota when the batch came, and its scans; its refused items cost nothing.
+    /// The account's quota when the batch came, and the scans that it started; its refused items cost nothing.
     pub quota: QuotaUse,
 }
 
 #[derive(Deserialize)]
 struct Body {
-    items: Option<Vec<serde_json::Value>>,
+    items: Option<Vec<Box<RawValue>>>,
 }
 
 impl BatchRequest {
@@ -41,24 +43,89 @@ impl BatchRequest {
         if !(1..=MAX_ITEMS).contains(&items.len()) {
             return Err(invalid(format!("A batch has 1 to {MAX_ITEMS} items; this one has {}.", items.len())));
         }
-        Ok(Self(items.into_iter().map(DetectRequest::from_json).collect()))
+        Ok(Self(items.iter().map(|item| DetectRequest::from_json(item)).collect()))
     }
 }
 
 impl Detect {
     /// Starts a batch's scans, unless the quota has no room for all its items. Where others use it up meanwhile, the items
-    /// that came too late are refused.
+    /// that came too late are refused. Under a key, each item is claimed in the transaction that charges it: a batch whose
+    /// process died goes on where it was when it is sent again, and what was started is found, and charged no more.
     pub async fn begin_batch(
         &self,
         account: &Account,
         BatchRequest(items): BatchRequest,
         arrival: Arrival,
+        claimed: Option<&Claimed>,
     ) -> Result<BatchBegun, ServiceError> {
-        let quota = self.room(account, items.len() as u64, arrival.received_at).await?;
-        let start = async |item: Result<DetectRequest, ServiceError>| self.start(account, item?, arrival.clone()).await;
-        let items: Vec<_> = stream::iter(items).map(start).buffered(WORKERS).collect().await;
-        let quota = quota.and(items.iter().filter(|item| item.is_ok()).count() as u64);
-        Ok(BatchBegun { items, quota })
+        let mut started = self.started(account, claimed, items.len()).await?;
+        let before = started.len() as u64;
+        let quota = self.room(account, items.len() as u64 - before, arrival.received_at).await?;
+        let mut numbered = Vec::with_capacity(items.len());
+        for (request, index) in items.into_iter().zip(0..) {
+            let item = claimed.map(|claimed| claimed.item(index)).transpose()?;
+            let scan = item.as_ref().and_then(|item| started.remove(&item.scan));
+            numbered.push((request, item, scan));
+        }
+        let start = async |(request, item, scan): (Result<DetectRequest, ServiceError>, _, _)| match scan {
+            Some(scan) => self.resume(account, request?, scan).await,
+            None => self.start(account, request?, arrival.clone(), item).await,
+        };
+        let items: Vec<_> = stream::iter(numbered).map(start).buffered(WORKERS).collect().await;
+        let begun = items.iter().filter(|item| item.is_ok()).count() as u64;
+        Ok(BatchBegun { items, quota: quota.and(begun.saturating_sub(before)) })
+    }
+
+    /// Charges and starts an item. One that another attempt has claimed meanwhile is gone on with.
+    async fn start(
+        &self,
+        account: &Account,
+        request: DetectRequest,
+        arrival: Arrival,
+        item: Option<ClaimedItem>,
+    ) -> Result<Scan, ServiceError> {
+        let mut examined = self.examine(account, request, arrival.received_at).await?;
+        let claim = item.map(|ClaimedItem { scan, write }| {
+            examined.scan.id = scan;
+            write
+        });
+        match self.launch(account, &examined, arrival, claim).await? {
+            Some(scan) => Ok(scan),
+            None => {
+                let scan = self.look(&account.id, examined.scan.id).await?;
+                Ok(self.go_on(scan, &examined).await)
+            }
+        }
+    }
+
+    /// Goes on with an item that was started before.
+    async fn resume(&self, account: &Account, request: DetectRequest, scan: Scan) -> Result<Scan, ServiceError> {
+        if scan.is_final() {
+            return Ok(scan);
+        }
+        match self.examine(account, request, scan.created_at).await {
+            Ok(examined) => Ok(self.go_on(scan, &examined).await),
+            // It ends by its deadline.
+            Err(_) => Ok(scan),
+        }
+    }
+
+    /// The jobs of a running scan may never have been sent, because the process that stored it died: they are sent again.
+    /// Those that had been sent cost their workers one read each.
+    async fn go_on(&self, scan: Scan, examined: &Examined) -> Scan {
+        if scan.is_final() { scan } else { self.send_off(scan, examined.content.as_ref()).await }
+    }
+
+    /// Those of a batch's scans that an earlier attempt has started, by their ids.
+    async fn started(
+        &self,
+        account: &Account,
+        claimed: Option<&Claimed>,
+        items: usize,
+    ) -> Result<HashMap<ScanId, Scan>, ServiceError> {
+        let Some(claimed) = claimed.filter(|claimed| claimed.is_resumed()) else { return Ok(HashMap::new()) };
+        let ids: Vec<ScanId> = (0..).take(items).map(|index| claimed.scan_of_item(index)).collect();
+        Ok(self.look_at_all(&account.id, &ids).await?.into_iter().map(|scan| (scan.id, scan)).collect())
     }
 
     /// Waits until every scan is final, at most for `budget`, reading those that are not together. In the same order.
@@ -93,10 +160,12 @@ mod tests {
     #[test]
     fn a_wrong_item_is_refused_alone_and_a_wrong_batch_as_a_whole() {
         let text = r#"{"modality": "text", "input_type": "raw_text", "content": "one two three four five"}"#;
-        let json = format!(r#"{{"items": [{text}, {{"modality": "video"}}, 7, {text}]}}"#);
+        let half = r#"{"modality": "text", "input_type": "raw_text", "content": "one two three four five \ud83d"}"#;
+        let json = format!(r#"{{"items": [{text}, {{"modality": "video"}}, 7, {text}, {half}]}}"#);
         let BatchRequest(items) = BatchRequest::parse(json.as_bytes()).unwrap();
         let codes: Vec<_> = items.iter().map(|item| item.as_ref().err().map(ServiceError::code)).collect();
-        assert_eq!(codes, [None, Some(ErrorCode::ModalityNotSupported), Some(ErrorCode::InvalidRequest), None]);
+        let invalid = Some(ErrorCode::InvalidRequest);
+        assert_eq!(codes, [None, Some(ErrorCode::ModalityNotSupported), invalid, None, invalid]);
         let refused = |json: String| BatchRequest::parse(json.as_bytes()).unwrap_err().to_string();
         assert!(refused("{}".into()).contains("`items` is missing"));
         assert!(refused(r#"{"items": []}"#.into()).contains("1 to 100"));

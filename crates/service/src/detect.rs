@@ -3,8 +3,8 @@
 use crate::examine::{self, Examined};
 use crate::{Arrival, DetectRequest, Recorder, ServiceError, Sources};
 use cloud::{
-    Admitted, Answer, Claimed, Clients, CloudError, Deadline, Deadlines, Jobs, Names, Parking, QuotaUse, RateLimit,
-    RateUse, Scans, Uploads, Usage,
+    Admitted, Answer, ClaimWrite, Claimed, Clients, CloudError, Deadline, Deadlines, Jobs, Names, Parking, QuotaUse,
+    RateLimit, RateUse, Scans, Uploads, Usage,
 };
 use detectors::image::Limits;
 use fetch::Fetcher;
@@ -137,7 +137,9 @@ impl Detect {
         let examine = self.examine(account, request, arrival.received_at);
         let (examined, quota) = tokio::join!(examine, self.room(account, 1, arrival.received_at));
         let (examined, quota) = (examined?, quota?);
-        let scan = self.launch(account, examined, arrival, claimed).await?;
+        let claim = claimed.map(|claimed| claimed.settle(Answer::Scan(examined.scan.id))).transpose()?;
+        let launched = self.launch(account, &examined, arrival, claim).await?;
+        let scan = launched.ok_or(ServiceError::IdempotencyInFlight)?;
         Ok(Begun { scan, quota: quota.and(1) })
     }
 
@@ -152,31 +154,20 @@ impl Detect {
         if quota.has_room(scans) { Ok(quota) } else { Err(ServiceError::QuotaExceeded(quota)) }
     }
 
-    /// Charges and starts an item of a batch.
-    pub(crate) async fn start(
+    /// Charges, stores and starts a scan; `None` if what it is claimed by is another's.
+    pub(crate) async fn launch(
         &self,
         account: &Account,
-        request: DetectRequest,
+        Examined { scan, content, .. }: &Examined,
         arrival: Arrival,
-    ) -> Result<Scan, ServiceError> {
-        let examined = self.examine(account, request, arrival.received_at).await?;
-        self.launch(account, examined, arrival, None).await
-    }
-
-    async fn launch(
-        &self,
-        account: &Account,
-        Examined { scan, content, .. }: Examined,
-        arrival: Arrival,
-        claimed: Option<Claimed>,
-    ) -> Result<Scan, ServiceError> {
+        claim: Option<ClaimWrite>,
+    ) -> Result<Option<Scan>, ServiceError> {
         let received_at = arrival.received_at;
-        let scan = self.prepare(account, scan, arrival).await?;
-        let claim = claimed.map(|claimed| claimed.settle(Answer::Scan(scan.id))).transpose()?;
+        let scan = self.prepare(account, scan.clone(), arrival).await?;
         let (expires_at, quota) = (received_at + account.plan.retention(), account.monthly_quota());
         match self.scans.admit(&scan, expires_at, claim, quota).await? {
             Admitted::Now => {}
-            Admitted::Before => return Err(ServiceError::IdempotencyInFlight),
+            Admitted::Before => return Ok(None),
             Admitted::OverQuota => {
                 let quota = self.usage.quota(&account.id, quota, received_at).await?;
                 return Err(ServiceError::QuotaExceeded(quota));
@@ -184,7 +175,7 @@ impl Detect {
         }
         telemetry::operation(scan.trace, Some(scan.id))
             .in_scope(|| tracing::info!(account = %scan.account, modality = %scan.modality, "accepted"));
-        Ok(self.send_off(scan, content.as_ref()).await)
+        Ok(Some(self.send_off(scan, content.as_ref()).await))
     }
 
     /// Makes an examined scan the account's, and sees that it will end: at once, or by a deadline that is set before

@@ -82,6 +82,12 @@ pub enum ServiceError {
         /// The limit.
         limit: usize,
     },
+    /// The request body is compressed.
+    #[error("The body is compressed, which this API does not take: send it as it is, without `Content-Encoding`.")]
+    CompressedBody,
+    /// Nothing is at this path.
+    #[error("There is no such path in this API: /docs lists those that there are.")]
+    NoSuchPath,
     /// A file is neither an image that is read nor a text.
     #[error("The file is neither a text in UTF-8 nor an image: JPEG, PNG, WEBP, GIF or BMP.")]
     UnsupportedContent,
@@ -143,6 +149,7 @@ impl ServiceError {
             ServiceError::ModalityNotSupported => ErrorCode::ModalityNotSupported,
             ServiceError::InputTypeNotSupported { .. } => ErrorCode::InputTypeNotSupported,
             ServiceError::Text(TextError::TooLong) | ServiceError::BodyTooLarge { .. } => ErrorCode::ContentTooLarge,
+            ServiceError::CompressedBody => ErrorCode::ContentEncodingNotSupported,
             ServiceError::Text(_) => ErrorCode::EmptyContent,
             ServiceError::InvalidBase64 => ErrorCode::InvalidBase64,
             ServiceError::EmptyImage => ErrorCode::EmptyContent,
@@ -161,6 +168,7 @@ impl ServiceError {
             ServiceError::UploadNotFound
             | ServiceError::NoSuchWebhook
             | ServiceError::NotFound
+            | ServiceError::NoSuchPath
             | ServiceError::NoSuchKey
             | ServiceError::NoSuchAccount
             | ServiceError::NoSignIn => ErrorCode::NotFound,

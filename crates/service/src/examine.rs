@@ -26,16 +26,17 @@ pub struct Examined {
 
 /// Examines a text.
 pub fn text(pack: &Pack, text: &Text, received_at: OffsetDateTime) -> Result<Examined, ServiceError> {
-    let normalised = Normalised::new(text.as_str());
-    let reading = detectors::measure(&normalised);
-    let mut warnings = text.warnings(&normalised);
+    let normalised = text.normalised();
+    let reading = detectors::measure(normalised);
+    let mut warnings = text.warnings();
     if !detectors::looks_english(&reading) {
         warnings.insert(Warning::NotEnglish);
     }
     let mut scan = new_scan(pack, Modality::Text, received_at)?;
     scan.content_sha256 = text.sha256();
     scan.warnings = warnings;
-    settle(pack, &mut scan, Stage::Heuristics, &reading, Some(&normalised), &TextFeatures::NAMES)?;
+    scan.occurrences = normalised.findings().clone();
+    settle(pack, &mut scan, Stage::Heuristics, &reading, Some(normalised), &TextFeatures::NAMES)?;
     let content = Some(Content::Text(text.as_str().to_owned()));
     Ok(Examined { scan, content, readings: BTreeMap::from([(Stage::Heuristics, reading)]) })
 }
@@ -107,6 +108,7 @@ fn empty_scan(pack: &Pack, modality: Modality, received_at: OffsetDateTime) -> S
         content_sha256: String::new(),
         pack: pack.label(),
         warnings: BTreeSet::new(),
+        occurrences: BTreeMap::new(),
         image: None,
         outcomes: BTreeMap::new(),
         state: State::Processing,

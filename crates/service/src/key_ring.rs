@@ -1,11 +1,11 @@
 //! An account's API keys.
 
-use crate::{ServiceError, json};
+use crate::{ServiceError, json, name};
 use cloud::{ApiKey, KeyInfo, Keys};
 use scan::{AccountId, KeyId};
 use serde::Deserialize;
 
-/// What somebody calls a new key: 1 to 64 characters, none of them a control character.
+/// What somebody calls a new key: 1 to 64 characters on one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyName(String);
 
@@ -21,12 +21,17 @@ impl KeyName {
     /// Parses JSON: `{"name": "…"}`.
     pub fn parse(json: &[u8]) -> Result<Self, ServiceError> {
         let body: Body = json::body(json)?;
-        let name = body.name.unwrap_or_default().trim().to_owned();
-        let length = name.chars().count();
-        if !(1..=Self::MAX_LENGTH).contains(&length) || name.chars().any(char::is_control) {
-            return Err(ServiceError::InvalidRequest("`name` must be 1 to 64 characters on one line.".to_owned()));
-        }
-        Ok(Self(name))
+        Self::new(&body.name.unwrap_or_default())
+    }
+
+    /// The name, without space around it.
+    pub fn new(name: &str) -> Result<Self, ServiceError> {
+        name::checked("name", name.trim().to_owned(), Self::MAX_LENGTH).map(Self)
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -74,7 +79,9 @@ mod tests {
         assert_eq!(KeyName::parse(br#"{"name":" CI "}"#).unwrap(), KeyName("CI".to_owned()));
         assert!(KeyName::parse(format!(r#"{{"name":"{}"}}"#, "é".repeat(64)).as_bytes()).is_ok());
         let long = format!(r#"{{"name":"{}"}}"#, "x".repeat(65));
-        for wrong in ["{}", r#"{"name":""}"#, r#"{"name":"a\nb"}"#, r#"{"name":7}"#, "[]", &long] {
+        for wrong in
+            ["{}", r#"{"name":""}"#, r#"{"name":"a\nb"}"#, r#"{"name":"a\u202eb"}"#, r#"{"name":7}"#, "[]", &long]
+        {
             assert!(matches!(KeyName::parse(wrong.as_bytes()), Err(ServiceError::InvalidRequest(_))), "{wrong}");
         }
     }

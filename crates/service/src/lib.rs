@@ -19,6 +19,7 @@ mod json;
 pub mod judge;
 pub mod key_ring;
 pub mod moderation_request;
+mod name;
 #[cfg(feature = "engine")]
 pub mod neural;
 pub mod once;

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use scan::image::MAX_BYTES;
 use scan::{Modality, Text, UploadId};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use std::fmt;
 
 /// A request that can be carried out.
@@ -67,7 +68,7 @@ impl DetectRequest {
     }
 
     /// The same from JSON that is part of a larger body.
-    pub fn from_json(json: serde_json::Value) -> Result<Self, ServiceError> {
+    pub fn from_json(json: &RawValue) -> Result<Self, ServiceError> {
         Self::of(json::item(json)?)
     }
 
@@ -75,17 +76,30 @@ impl DetectRequest {
         let modality = body.modality.as_ref().ok_or_else(|| missing("modality"))?;
         let input_type = || body.input_type.as_ref().ok_or_else(|| missing("input_type"));
         match Modality::deserialize(modality) {
-            Ok(Modality::Text) if input_type()? == "raw_text" => {
-                Ok(DetectRequest::Text(Text::parse(body.content.unwrap_or_default())?))
-            }
+            Ok(Modality::Text) if input_type()? == "raw_text" => Self::text(body.content.unwrap_or_default()),
             Ok(Modality::Image) => match input_type()?.as_str() {
-                Some("upload") => body.uploaded().map(DetectRequest::Image),
-                Some("url") => Ok(DetectRequest::Image(ImageSource::Url(body.url.ok_or_else(|| missing("url"))?))),
+                Some("upload") => body.uploaded(),
+                Some("url") => Ok(Self::url(body.url.ok_or_else(|| missing("url"))?)),
                 _ => Err(ServiceError::InputTypeNotSupported { modality: Modality::Image }),
             },
             Ok(modality) => Err(ServiceError::InputTypeNotSupported { modality }),
             Err(_) => Err(ServiceError::ModalityNotSupported),
         }
+    }
+
+    /// A text.
+    pub fn text(content: String) -> Result<Self, ServiceError> {
+        Ok(DetectRequest::Text(Text::parse(content)?))
+    }
+
+    /// An image file in base64.
+    pub fn file(content: String) -> Result<Self, ServiceError> {
+        ImageSource::file(decode_base64(content)?).map(DetectRequest::Image)
+    }
+
+    /// An image behind a URL.
+    pub fn url(url: String) -> Self {
+        DetectRequest::Image(ImageSource::Url(url))
     }
 }
 
@@ -102,13 +116,16 @@ impl Body {
         })
     }
 
-    fn uploaded(self) -> Result<ImageSource, ServiceError> {
+    fn uploaded(self) -> Result<DetectRequest, ServiceError> {
         match (self.content, self.upload_id) {
             (Some(_), Some(_)) => {
                 Err(ServiceError::InvalidRequest("Send either `content` or `upload_id`, not both.".to_owned()))
             }
-            (None, Some(id)) => Ok(ImageSource::Uploaded(id.parse().map_err(|_| ServiceError::UploadNotFound)?)),
-            (content, None) => ImageSource::file(decode_base64(content.unwrap_or_default())?),
+            (None, Some(id)) => {
+                let id = id.parse().map_err(|_| ServiceError::UploadNotFound)?;
+                Ok(DetectRequest::Image(ImageSource::Uploaded(id)))
+            }
+            (content, None) => DetectRequest::file(content.unwrap_or_default()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What people decide about content that the thresholds flagged.
 
-use crate::{ServiceError, json};
+use crate::{ServiceError, json, name};
 use cloud::Scans;
 use scan::{AccountId, Decision, Review, Scan, ScanId};
 use serde::Deserialize;
@@ -38,11 +38,8 @@ impl ReviewRequest {
             }
             text => Ok(text),
         };
-        let reviewer = bounded("reviewer", body.reviewer, Self::MAX_REVIEWER)?;
-        if reviewer.iter().flat_map(|name| name.chars()).any(char::is_control) {
-            return Err(invalid("`reviewer` must be on one line.".to_owned()));
-        }
-        Ok(Self { decision, reviewer, note: bounded("note", body.note, Self::MAX_NOTE)? })
+        let reviewer = body.reviewer.map(|reviewer| name::checked("reviewer", reviewer, Self::MAX_REVIEWER));
+        Ok(Self { decision, reviewer: reviewer.transpose()?, note: bounded("note", body.note, Self::MAX_NOTE)? })
     }
 }
 

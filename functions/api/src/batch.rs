@@ -10,7 +10,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use cloud::{Answer, BatchItem, QuotaUse};
+use cloud::{Answer, BatchItem, Claimed, QuotaUse};
 use scan::{Account, ErrorCode, Scan, ScanId, ScanReport, Source, State as ScanState, TraceContext};
 use serde::Serialize;
 use service::{Arrival, BatchBegun, BatchRequest, Done, Fingerprint, IdempotencyKey, ServiceError};
@@ -98,9 +98,9 @@ async fn begin(
     body: &[u8],
 ) -> Result<(Vec<Item>, Option<QuotaUse>), ServiceError> {
     let arrival = Arrival::now(Source::Batch).traced(trace);
-    let work = async |_| {
+    let work = async |claimed: Option<Claimed>| {
         let request = BatchRequest::parse(body)?;
-        let BatchBegun { items, quota } = app.detect.begin_batch(account, request, arrival).await?;
+        let BatchBegun { items, quota } = app.detect.begin_batch(account, request, arrival, claimed.as_ref()).await?;
         Ok((items.into_iter().map(|item| item.map_err(ItemError::from)).collect::<Vec<_>>(), quota))
     };
     let answer = |(items, _): &(Vec<Item>, QuotaUse)| Some(Answer::Batch(items.iter().map(remembered).collect()));

@@ -65,6 +65,7 @@ fn status(code: ErrorCode) -> StatusCode {
         ErrorCode::QuotaExceeded => StatusCode::PAYMENT_REQUIRED,
         ErrorCode::NotFound => StatusCode::NOT_FOUND,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+        ErrorCode::ContentEncodingNotSupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ErrorCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
         ErrorCode::IdempotencyInFlight | ErrorCode::NotReviewable => StatusCode::CONFLICT,
         ErrorCode::InvalidRequest
@@ -102,6 +103,7 @@ impl IntoResponse for ApiError {
                 headers::retry_after(&mut response, rate.reset_seconds);
             }
             Some(ServiceError::QuotaExceeded(quota)) => headers::quota(&mut response, quota),
+            Some(ServiceError::CompressedBody) => headers::accept_plain(&mut response),
             Some(ServiceError::IdempotencyInFlight | ServiceError::Identity(_)) => {
                 headers::retry_after(&mut response, 1)
             }

@@ -154,6 +154,7 @@ impl FromRequest<App> for LimitedBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request<Body>, _: &App) -> Result<Self, ApiError> {
+        let names_compression = fetch::is_compressed(request.headers());
         let (mut body, mut bytes, mut received) = (request.into_body(), Vec::new(), 0);
         // A body that breaks off ends the loop; what came of it is no JSON, and nobody reads the answer.
         while let Some(Ok(frame)) = body.frame().await {
@@ -165,9 +166,15 @@ impl FromRequest<App> for LimitedBody {
                 break;
             }
         }
+        if names_compression || bytes.starts_with(GZIP) {
+            return Err(ServiceError::CompressedBody.into());
+        }
         if received <= MAX_BODY { Ok(Self(bytes)) } else { Err(too_large(&bytes).into()) }
     }
 }
+
+/// What a gzip file begins with (RFC 1952, section 2.3.1), and neither JSON nor a form does.
+const GZIP: &[u8] = b"\x1f\x8b";
 
 /// The refusal that fits the kind of content, which the beginning of a documented request tells.
 fn too_large(bytes: &[u8]) -> ServiceError {
@@ -188,7 +195,9 @@ impl FromRequest<App> for ImageForm {
             ServiceError::InvalidRequest(expected.to_owned())
         };
         let (parts, body) = request.into_parts();
-        let LimitedBody(bytes) = LimitedBody::from_request(Request::new(body), app).await?;
+        let mut whole = Request::new(body);
+        whole.headers_mut().clone_from(&parts.headers);
+        let LimitedBody(bytes) = LimitedBody::from_request(whole, app).await?;
         let request = Request::from_parts(parts, Body::from(bytes));
         let mut form = Multipart::from_request(request, app).await.map_err(|e| invalid(e.to_string()))?;
         while let Some(field) = form.next_field().await.map_err(|e| invalid(e.to_string()))? {

@@ -1,6 +1,6 @@
 //! Response headers beyond the content type.
 
-use axum::http::header::{LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ACCEPT_ENCODING, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use cloud::{QuotaUse, RateUse};
@@ -52,6 +52,11 @@ pub fn location(response: &mut Response, id: ScanId) {
 /// `WWW-Authenticate`, which a 401 must carry (RFC 9110, section 11.6.1).
 pub fn challenge(response: &mut Response) {
     put(response, WWW_AUTHENTICATE, "Bearer");
+}
+
+/// `Accept-Encoding: identity`: how a body that was refused as compressed is to be sent (RFC 9110, section 15.5.16).
+pub fn accept_plain(response: &mut Response) {
+    put(response, ACCEPT_ENCODING, "identity");
 }
 
 /// `Preference-Applied` (RFC 7240, section 3).

@@ -121,7 +121,7 @@ pub fn router(app: App) -> Router {
         .route("/v1/webhooks", get(webhooks::list).post(webhooks::create))
         .route("/v1/webhooks/{id}", delete(webhooks::remove))
         .route("/v1/webhooks/{id}/rotate", post(webhooks::rotate))
-        .fallback(async || ApiError::from(ServiceError::NotFound))
+        .fallback(async || ApiError::from(ServiceError::NoSuchPath))
         .method_not_allowed_fallback(async || ApiError::method_not_allowed())
         // `extract::LimitedBody` has the limit, and reads on so that clients see the refusal.
         .layer(DefaultBodyLimit::disable())

@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 use service::ServiceError;
 use service::history::Page;
 use std::time::Duration;
-use time::format_description::well_known::{Iso8601, Rfc3339};
+use time::format_description::BorrowedFormatItem;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
 use time::{Date, OffsetDateTime};
 use utoipa::{IntoParams, ToSchema};
 
@@ -65,10 +67,13 @@ impl ListQuery {
     }
 }
 
+/// A date as RFC 3339 writes it, and nothing behind it.
+const DAY: &[BorrowedFormatItem] = format_description!("[year]-[month]-[day]");
+
 fn time(text: String) -> Result<OffsetDateTime, ServiceError> {
     // In a query, a plus sign that was not encoded reads as a space.
     let text = text.replace(' ', "+");
-    let day = || Some(Date::parse(&text, &Iso8601::DATE).ok()?.midnight().assume_utc());
+    let day = || Some(Date::parse(&text, DAY).ok()?.midnight().assume_utc());
     OffsetDateTime::parse(&text, &Rfc3339).ok().or_else(day).ok_or_else(|| {
         ServiceError::InvalidRequest("Times must look like 2026-11-01 or 2026-11-01T12:30:00Z.".to_owned())
     })
@@ -238,6 +243,42 @@ impl ScanSummary {
             moderation: report.moderation,
             source: report.source,
             created_at: scan.created_at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_read_as_it_is_meant_or_refused() {
+        let read = |text: &str| time(text.to_owned()).map(OffsetDateTime::unix_timestamp).ok();
+        assert_eq!(read("2026-11-28"), Some(1_795_824_000));
+        for hour in
+            ["2026-11-28T23:00:00Z", "2026-11-28T23:00:00.0Z", "2026-11-28t23:00:00z", "2026-11-29T00:00:00 01:00"]
+        {
+            assert_eq!(read(hour), Some(1_795_824_000 + 23 * 3600), "{hour}");
+        }
+        for wrong in [
+            "2026-11-28T23:00:00",
+            "2026-11-28T23:00Z",
+            "2026-11-28T23",
+            "2026-11-28T23:59:60Z",
+            "2026-11-28T24:00:00Z",
+            "2026-11-28T23:00:00+25:00",
+            "2026-11-28T23:00:00Zulu",
+            "2026-11-28Z",
+            "2026-11-28 ",
+            "2026-11-31",
+            "2026-1-1",
+            "20261128",
+            "2026-W48-6",
+            "2026-332",
+            "+12026-11-28",
+            "",
+        ] {
+            assert_eq!(read(wrong), None, "{wrong}");
         }
     }
 }

@@ -94,6 +94,8 @@ fn decode(key: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cloud::Inbox;
+    use proptest::prelude::*;
 
     #[test]
     fn keys_are_decoded() {
@@ -103,6 +105,43 @@ mod tests {
             assert_eq!(decode(wrong), None, "{wrong}");
         }
     }
+
+    /// A key as S3 may write it in a notification: every byte escaped or not, spaces as plus signs or escaped.
+    fn encoded(key: &str, choices: &[u8]) -> String {
+        let byte = |(byte, choice): (u8, &u8)| match (byte, choice % 3) {
+            (b' ', 0) => "+".to_owned(),
+            (b'a'..=b'z' | b'.' | b'/', 0) => char::from(byte).to_string(),
+            (_, 1) => format!("%{byte:02x}"),
+            _ => format!("%{byte:02X}"),
+        };
+        key.bytes().zip(choices.iter().cycle()).map(byte).collect()
+    }
+
+    proptest! {
+        /// However a key is escaped, it is judged as it is, once decoded; an escape inside a key stays one.
+        #[test]
+        fn a_key_belongs_to_whom_it_says_in_every_encoding(
+            pieces in proptest::collection::vec(proptest::sample::select(PIECES.to_vec()), 0..8),
+            choices in proptest::collection::vec(any::<u8>(), 1..40),
+        ) {
+            let key = format!("uploads/demo/{}x", pieces.concat());
+            let record = format!(
+                r#"{{"eventName":"ObjectCreated:Put","s3":{{"bucket":{{"name":"b"}},"object":{{"key":"{}"}}}}}}"#,
+                encoded(&key, &choices)
+            );
+            let notification = Notification::parse(&format!(r#"{{"Records":[{record}]}}"#)).unwrap();
+            let object = notification.objects().next().unwrap();
+            prop_assert_eq!(&object.key, &key);
+            let leads_away = key.split('/').any(|segment| matches!(segment, "" | "." | ".."))
+                || key.split('\\').any(|segment| segment == "..");
+            if leads_away {
+                prop_assert_eq!(Inbox::owner(&object.key), None);
+            }
+        }
+    }
+
+    const PIECES: [&str; 10] =
+        ["/", "..", "../", "./", "%2e%2e/", "%252e", "\\..\\", "\u{ff0e}\u{ff0e}/", "other", "a b"];
 
     #[test]
     fn only_created_objects_count() {

@@ -1,8 +1,8 @@
 //! What is done to scans, each with its entry in the audit trail.
 
 use super::{ScanItem, Scans, Status, key, read};
-use crate::CloudError;
 use crate::conflict::{refused_write, retried};
+use crate::{ClaimWrite, CloudError};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::{TransactWriteItemsError, TransactWriteItemsOutput};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -37,20 +37,20 @@ pub enum Recorded {
 impl Scans {
     /// Stores a new scan, to be forgotten at `expires_at`, makes its claim if it has one, and charges it to a month of
     /// `quota` scans (`None` is unlimited): all or nothing, so that a process that dies leaves no half. A scan that has
-    /// failed already costs nothing.
+    /// ended already, without a full verdict, costs nothing.
     pub async fn admit(
         &self,
         scan: &Scan,
         expires_at: OffsetDateTime,
-        claim: Option<Put>,
+        claim: Option<ClaimWrite>,
         quota: Option<u64>,
     ) -> Result<Admitted, CloudError> {
         let (mut writes, mut refusals) = (Vec::new(), Vec::new());
-        if let Some(claim) = claim {
+        if let Some(ClaimWrite(claim)) = claim {
             writes.push(TransactWriteItem::builder().put(claim).build());
             refusals.push(Admitted::Before);
         }
-        if !matches!(scan.state, State::Failed { .. }) {
+        if scan.state.is_charged() {
             let charge = self.usage.charge(&scan.account, quota, scan.created_at)?;
             let Some(charge) = charge else { return Ok(Admitted::OverQuota) };
             writes.push(TransactWriteItem::builder().update(charge).build());
@@ -167,14 +167,14 @@ impl Scans {
         }
     }
 
-    /// Ends a scan in `state`, once. A scan that ends as failed is refunded in the same transaction.
+    /// Ends a scan in `state`, once. A scan that ends without a full verdict is refunded in the same transaction.
     pub async fn finalise(&self, scan: &Scan, state: State) -> Result<Recorded, CloudError> {
         let ended = Scan { state, ..scan.clone() };
         let mut writes = vec![TransactWriteItem::builder().update(self.end(scan, &ended.state)?).build()];
         if let Some(entry) = ended.finalised() {
             writes.push(self.audit.entry(&scan.account, scan.id, &entry)?);
         }
-        if matches!(ended.state, State::Failed { .. }) {
+        if !ended.state.is_charged() {
             let refund = self.usage.refund(&scan.account, scan.created_at)?;
             writes.push(TransactWriteItem::builder().update(refund).build());
         }

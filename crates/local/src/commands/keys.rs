@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use cloud::{Accounts, Keys as KeyTable};
 use scan::{Account, AccountId, KeyId, Plan};
+use service::KeyName;
 use time::format_description::well_known::Rfc3339;
 
 /// Make, list and revoke API keys.
@@ -58,8 +59,9 @@ impl Keys {
         let (keys, accounts) = (installation.keys(), installation.accounts());
         match self.action {
             Action::Create { account, plan, name } => {
+                let name = KeyName::new(&name)?;
                 prepare(&accounts, &account.account, plan.map(Plan::from)).await?;
-                println!("{}", keys.create(&account.account, &name).await?.0.reveal());
+                println!("{}", keys.create(&account.account, name.as_str()).await?.0.reveal());
             }
             Action::List { account } => {
                 for key in keys.list(&account.account).await? {

@@ -69,6 +69,9 @@ pub enum WriteErrors {
     /// `idempotency_in_flight`
     #[response(status = 409)]
     InFlight(ErrorBody),
+    /// `content_encoding_not_supported`: the body is compressed
+    #[response(status = 415)]
+    Compressed(ErrorBody),
     /// `invalid_request`, `modality_not_supported`, `input_type_not_supported`, `empty_content`, `content_too_large`,
     /// `invalid_base64`, `image_too_large`, `unsupported_image`, `url_not_allowed`, `fetch_failed`,
     /// `idempotency_mismatch`
@@ -101,6 +104,9 @@ pub enum AccountErrors {
     /// `forbidden`: an API key is not enough
     #[response(status = 403)]
     Forbidden(ErrorBody),
+    /// `content_encoding_not_supported`: the body is compressed
+    #[response(status = 415)]
+    Compressed(ErrorBody),
     /// `invalid_request`, `too_many_keys`, `too_many_webhooks`, `url_not_allowed`, `content_too_large`
     #[response(status = 422)]
     Refused(ErrorBody),
@@ -122,6 +128,9 @@ pub enum OperatorErrors {
     /// `forbidden`: the token has not the operator scope
     #[response(status = 403)]
     Forbidden(ErrorBody),
+    /// `content_encoding_not_supported`: the body is compressed
+    #[response(status = 415)]
+    Compressed(ErrorBody),
     /// `invalid_request`, `content_too_large`
     #[response(status = 422)]
     Refused(ErrorBody),
