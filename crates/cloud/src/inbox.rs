@@ -37,10 +37,9 @@ impl Inbox {
     pub fn owner(key: &str) -> Option<AccountId> {
         let (account, file) = key.strip_prefix(PREFIX)?.split_once('/')?;
         // Some systems part paths at backslashes too.
-        let is_plain = |segment: &str| !matches!(segment, "." | "..");
-        let leads_straight =
-            file.split('/').all(|segment| !segment.is_empty()) && file.split(['/', '\\']).all(is_plain);
-        if leads_straight { account.parse().ok().filter(|_| is_plain(account)) } else { None }
+        let is_plain = |segment: &str| !matches!(segment, "" | "." | "..");
+        let leads_straight = is_plain(account) && file.split(['/', '\\']).all(is_plain);
+        leads_straight.then(|| account.parse().ok()).flatten()
     }
 
     /// The object of a key; `None` when there is none (any more). An object of more than `max_bytes` is an error, found
@@ -106,7 +105,15 @@ mod tests {
     fn a_key_belongs_to_the_account_of_its_second_segment() {
         assert_eq!(Inbox::owner("uploads/acme/2026/a b.png").unwrap().as_str(), "acme");
         assert_eq!(Inbox::owner("uploads/acme/..a/b..c/...").unwrap().as_str(), "acme");
-        for nobody in ["uploads/acme", "uploads/acme/", "uploads//a.png", "other/acme/a.png", "uploads/a#b/c", ""] {
+        for nobody in [
+            "uploads/acme",
+            "uploads/acme/",
+            "uploads//a.png",
+            "uploads/acme/\\",
+            "other/acme/a.png",
+            "uploads/a#b/c",
+            "",
+        ] {
             assert_eq!(Inbox::owner(nobody), None, "{nobody}");
         }
     }
