@@ -21,6 +21,7 @@ import torch
 
 from augment import CASED_NOISE, augment, crop
 from gemma import load_model, load_tokenizer
+from lm_features import batches_of
 from texts import load_texts
 
 LAYERS, SPREAD_LAYERS = (3, 4, 5, 6, 7, 8, 9, 10), (6, 8, 10)
@@ -53,17 +54,6 @@ def cropped(rows, seed):
     rng = random.Random(seed)
     crops = [augment(crop(r["text"], rng.randint(SHORTEST, 110), rng), rng, CASED_NOISE) for r in rows]
     return [{**row, "text": text, "id": f"{row['id']}#{seed}"} for row, text in zip(rows, crops)]
-
-
-def batches_of(rows):
-    """Rows of like length together, about TOKENS_PER_BATCH tokens a batch."""
-    batch = []
-    for row in sorted(rows, key=lambda r: len(r["tokens"])):
-        if batch and (len(batch) + 1) * len(row["tokens"]) > TOKENS_PER_BATCH:
-            yield batch
-            batch = []
-        batch.append(row)
-    yield batch
 
 
 @torch.no_grad()
@@ -115,7 +105,7 @@ def main():
     model = load_model(args.gguf, max(LAYERS), torch.bfloat16)
     began = time.time()
     for start in range(0, len(rows), TEXTS_PER_BLOCK):
-        batches = list(batches_of(rows[start : start + TEXTS_PER_BLOCK]))
+        batches = list(batches_of(rows[start : start + TEXTS_PER_BLOCK], TOKENS_PER_BATCH))
         states = [s for batch in batches for s in states_of(model, [r["tokens"] for r in batch])]
         write_block(out, [r for batch in batches for r in batch], states)
         pace = (start + TEXTS_PER_BLOCK) / (time.time() - began)

@@ -125,11 +125,11 @@ def score_batch(model, batch):
     return out
 
 
-def batches_of(rows):
-    """Rows of like length together, about TOKENS_PER_BATCH tokens a batch."""
+def batches_of(rows, tokens=TOKENS_PER_BATCH):
+    """Rows of like length together, about so many tokens a batch."""
     batch = []
     for row in sorted(rows, key=lambda r: len(r["tokens"])):
-        if batch and (len(batch) + 1) * len(row["tokens"]) > TOKENS_PER_BATCH:
+        if batch and (len(batch) + 1) * len(row["tokens"]) > tokens:
             yield batch
             batch = []
         batch.append(row)

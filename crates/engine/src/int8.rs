@@ -4,7 +4,7 @@
 //! point for each row, found when the row comes by. The sums are exact (i32), so the error is that of rounding alone, about
 //! .5 % of a product. Norms, softmax and residuals stay f32 (LLM.int8(), Dettmers et al., 2022, arXiv:2208.07339).
 
-use crate::kernels::max;
+use crate::kernels::{max, min};
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Module, Result, Shape, Tensor, bail};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -157,20 +157,6 @@ impl WithSimd for QuantiseRow<'_> {
         }
         (zero as u8, scale)
     }
-}
-
-/// The least value of a row.
-#[inline(always)]
-fn min(row: &[f32]) -> f32 {
-    const LANES: usize = crate::kernels::LANES;
-    let (blocks, rest) = row.as_chunks::<LANES>();
-    let mut lanes = [f32::INFINITY; LANES];
-    for block in blocks {
-        for (lane, &x) in lanes.iter_mut().zip(block) {
-            *lane = lane.min(x);
-        }
-    }
-    lanes.iter().chain(rest).fold(f32::INFINITY, |m, &x| m.min(x))
 }
 
 /// `products = scale · scales · (sums − zero · totals) + bias`.

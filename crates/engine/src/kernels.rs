@@ -59,14 +59,26 @@ fn sum(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
 /// The largest value of a row.
 #[inline(always)]
 pub(crate) fn max(row: &[f32]) -> f32 {
+    extreme(row, f32::NEG_INFINITY, f32::max)
+}
+
+/// The least value of a row.
+#[inline(always)]
+pub(crate) fn min(row: &[f32]) -> f32 {
+    extreme(row, f32::INFINITY, f32::min)
+}
+
+/// The value of a row that `pick` prefers to all others, in [`LANES`] independent lanes; `none` of an empty one.
+#[inline(always)]
+fn extreme(row: &[f32], none: f32, pick: impl Fn(f32, f32) -> f32) -> f32 {
     let (blocks, rest) = row.as_chunks::<LANES>();
-    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let mut lanes = [none; LANES];
     for block in blocks {
         for (lane, &x) in lanes.iter_mut().zip(block) {
-            *lane = lane.max(x);
+            *lane = pick(*lane, x);
         }
     }
-    lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |m, &x| m.max(x))
+    lanes.iter().chain(rest).fold(none, |best, &x| pick(best, x))
 }
 
 /// `row = softmax(scale · row)` over the entries that are `seen`, zero beside them.

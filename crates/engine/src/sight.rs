@@ -101,15 +101,16 @@ impl Sight {
             taps.insert(place, self.map.layer);
         }
         let states = self.tower.states(views, &taps)?;
-        if states.len() != taps.len() {
-            bail!("the tower has no layer {:?}", taps.last())
-        }
-        let read =
-            |layer: usize| taps.iter().zip(&states).filter(move |(tap, _)| **tap == layer).map(|(_, state)| state);
-        let class = self.layers.iter().flat_map(|&layer| read(layer)).map(|state| state.narrow(1, 0, 1)?.squeeze(1));
+        let state = |layer: usize| -> Result<&Tensor> {
+            match taps.binary_search(&layer).ok().and_then(|at| states.get(at)) {
+                Some(state) => Ok(state),
+                None => bail!("the tower has no layer {layer}"),
+            }
+        };
+        let class = self.layers.iter().map(|&layer| state(layer)?.narrow(1, 0, 1)?.squeeze(1));
         let class = Tensor::cat(&class.collect::<Result<Vec<_>>>()?, D::Minus1)?;
         let outputs = self.output.forward(&class)?.to_dtype(DType::F32)?.to_vec2::<f32>()?;
-        let Some(state) = read(self.map.layer).next() else { bail!("the tower has no layer {}", self.map.layer) };
+        let state = state(self.map.layer)?;
         let patches = state.narrow(1, 1, state.dim(1)? - 1)?.contiguous()?;
         let map = self.map.weights.forward(&patches)?.squeeze(D::Minus1)?.to_dtype(DType::F32)?.to_vec2::<f32>()?;
         let seen = outputs.into_iter().zip(map).map(|(outputs, map)| {

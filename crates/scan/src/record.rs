@@ -156,12 +156,13 @@ impl Scan {
         let blended = policy.and_then(|policy| Some((policy, policy.blend.confidence(&scores)?)));
         let Some((policy, blended)) = blended else { return State::Failed { finished_at, reason: None } };
         let thresholds = &policy.thresholds;
-        let is_full = self.proves_ai() || policy.blend.share(&scores) >= policy.quorum.value();
+        let is_proven = self.proves_ai();
+        let is_full = is_proven || policy.blend.share(&scores) >= policy.quorum.value();
         // Rules of thumb accuse nobody alone, where models were to judge too.
         let is_neural = |stage: &Stage| stage.is_neural();
         let models_ran = scores.keys().any(is_neural) || !self.outcomes.keys().any(is_neural);
         let may_accuse = is_full && models_ran && !self.warnings.iter().any(|warning| warning.forbids_accusing());
-        let confidence = if self.proves_ai() {
+        let confidence = if is_proven {
             policy.proven.filter(|proven| *proven > blended).unwrap_or(blended)
         } else if may_accuse {
             blended

@@ -8,10 +8,9 @@ use scan::image::{MAX_VIEW, Pixels, PixelsError};
 /// At most `count` views of `size` × `size` pixels, each a square of the picture's whole shorter side: the central one,
 /// then both ends of a picture that is at least half as long again as it is wide. A smaller picture is enlarged.
 ///
-/// Whole sides rather than crops at the picture's own scale: what gives generated images away to a small network is how
-/// they are composed and painted, and of the traces in single pixels little survives recompression. On the dev images
-/// of the compact pack the whole ranks better than five crops (AUROC .933 against .908), and loses nothing at JPEG
-/// quality 50.
+/// Whole sides rather than crops at the picture's own scale: what gives generated images away to the compact pack's network
+/// is how they are composed and painted. The whole ranks better than a native crop, and better than the mean of both (see
+/// models/training/README.md).
 ///
 /// # Errors
 /// `count` is 0, or `size` not 1 to [`MAX_VIEW`].

@@ -38,20 +38,21 @@ impl Detect {
     pub async fn run(self) -> Result<()> {
         let content = read_file(&self.path, scan::image::MAX_BYTES)?;
         let judge = judge(&self.pack, &self.data.data()).await?;
+        let drawn = self.heatmap.as_ref().map(|path| (path, content.clone()));
         let judged = match detectors::image::sniff(&content) {
             Some(_) => {
                 if content.len() > scan::image::MAX_BYTES {
                     return Err(ServiceError::ImageTooLarge.into());
                 }
-                judge.image(content.clone(), None).await?
+                judge.image(content, None).await?
             }
-            None => judge.text(&Text::parse(self.text(content.clone())?)?, None).await?,
+            None => judge.text(&Text::parse(self.text(content)?)?, None).await?,
         };
         let report = ScanReport::new(&judged.scan, OffsetDateTime::now_utc());
-        if let Some(path) = &self.heatmap {
+        if let Some((path, file)) = drawn {
             let Details::Image(image) = &report.details else { bail!("there is a map of images only") };
             let map = image.heatmap.as_ref().context("the pack's classifier draws no map, or did not run")?;
-            heatmap::draw(map, &content, path)?;
+            heatmap::draw(map, &file, path)?;
         }
         if self.json {
             println!("{}", serde_json::to_string_pretty(&report)?)
